@@ -1,0 +1,16 @@
+"""Time as an argument: everything that needs the time takes a `Clock`, so tests can hold it still."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import time
+
+Clock = Callable[[], float]
+"""Gives the time now as unix seconds."""
+
+system_clock: Clock = time
+
+
+def utc(unix_s: float) -> datetime:
+    """The aware UTC datetime of a unix time, cut to milliseconds, which is what MongoDB keeps."""
+    moment = datetime.fromtimestamp(unix_s, UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,4 @@
+"""Remember before acting: a verified delivery is stored durably, then read for what it says about money.
+
+Reading order: event · group_commit · store (append, claim) · normalise (provider's words → `PaymentEvent`).
+"""

@@ -1,0 +1,79 @@
+"""The stored event and what the ledger reads out of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from gateway.clock import utc
+from gateway.ingress.delivery import VerifiedDelivery
+from gateway.ingress.identity import Identity
+
+
+class Outcome(StrEnum):
+    """How an event ended. Each stored event has one, or waits in the queue."""
+
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    STALE = "stale"
+    PARKED = "parked"
+    IGNORED = "ignored"
+
+
+def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str) -> dict[str, Any]:
+    """The document of a new event, waiting in the queue in order of arrival (`queue`: unix microseconds)."""
+    delivery = verified.delivery
+    return {
+        "_id": identity.event_id,
+        "event_key": identity.event_key,
+        "source": delivery.source,
+        "scheme": scheme,
+        "account": identity.account,
+        "type": identity.type,
+        "tx_id": identity.tx_id,
+        "fingerprint": identity.fingerprint,
+        "secret_id": verified.secret_id,
+        "signed_at": verified.signed_at,
+        "received_at": utc(delivery.received_at),
+        "body": verified.payload,
+        "queue": int(delivery.received_at * 1_000_000),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """One step of one provider object, in our words: what the ledger's tables are written in."""
+
+    event_id: str
+    source: str
+    kind: str
+    """payment, refund, dispute, payout, subscription, invoice or transfer."""
+    step: str
+    """The column of the kind's table: authorized, captured, succeeded, …"""
+    object_id: str
+    """The provider's id of the object."""
+    occurred_at: float
+    """Unix seconds by the provider's clock; a hint for people, never used to order anything."""
+    parent_id: str | None = None
+    """The payment a refund or dispute belongs to."""
+    amount_minor: int = 0
+    currency: str = ""
+    wallet: str | None = None
+    """The owner it concerns; None: the parent's, else the source's suspense wallet."""
+    counterparty: str | None = None
+    """Who is on the other side: the receiver of a transfer, the customer or merchant of a payment."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.source}:{self.kind}:{self.object_id}"
+
+    @property
+    def parent_key(self) -> str | None:
+        return f"{self.source}:payment:{self.parent_id}" if self.parent_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class NoMovement:
+    """An event that asks nothing of the ledger, with the outcome and the reason to store."""
+
+    outcome: Outcome
+    reason: str

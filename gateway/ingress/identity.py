@@ -1,0 +1,89 @@
+"""What makes a delivery the same one again: the key of the event, and the hash of what it says.
+
+Two keys, on purpose (see DECISIONS.md): this one names a delivery; what the event does to money has keys of its own in the ledger.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from gateway.errors import NotJson
+from gateway.ingress.delivery import VerifiedDelivery
+from gateway.ingress.native import read_native
+from gateway.ingress.providers.schemes import Scheme
+
+_ID_LENGTH_MAX: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`event_id` is public and computed from `event_key`, so a duplicate is answered with it before anything is read."""
+
+    event_id: str
+    event_key: str
+    account: str
+    fingerprint: str
+    """SHA-256 (hex) of the content that may not change under the same key."""
+    type: str
+    tx_id: str
+    """The id by which people know what the event is about."""
+
+
+def event_id_of(source: str, account: str, delivered_id: str) -> str:
+    """`evt_` and 128 bits of the key's SHA-256: short, unguessable from nothing, the same in every process."""
+    return _public_id(f"{source}:{account}:{delivered_id}")
+
+
+def identify(verified: VerifiedDelivery, scheme: Scheme) -> Identity:
+    """Name the event. Raises `NotJson`, and `NotTheShape` for a native body that is not what we promise.
+
+    The id counts only where the signature covers it: Razorpay's id header is unsigned, so its events are named by their content.
+    """
+    try:
+        fields = orjson.loads(verified.payload)
+    except orjson.JSONDecodeError:
+        raise NotJson("The body is not JSON.") from None
+    digest = hashlib.sha256(verified.payload).hexdigest()
+    content = fields
+    if scheme.name == "native":  # the same amount is the same content, whether written 12.3 or "12.30"
+        content = {**fields, "amount": read_native(fields, verified.payload).amount_minor}
+    account = _text_at(fields, scheme.account_path) or ""
+    delivered_id = verified.message_id or _text_at(fields, scheme.id_path) or f"sha256-{digest}"
+    event_key = f"{verified.delivery.source}:{account}:{delivered_id}"
+    references = (_text_at(fields, path) for path in scheme.reference_paths)
+    return Identity(
+        event_id=_public_id(event_key),
+        event_key=event_key,
+        account=account,
+        fingerprint=_content_hash(content, scheme.volatile) or digest,
+        type=_text_at(fields, scheme.type_path) or ("payment" if scheme.name == "native" else "unknown"),
+        tx_id=next((reference for reference in references if reference), delivered_id),
+    )
+
+
+def _public_id(event_key: str) -> str:
+    return "evt_" + hashlib.sha256(event_key.encode()).hexdigest()[:32]
+
+
+def _content_hash(content: object, volatile: tuple[str, ...]) -> str | None:
+    """The hash of everything but the volatile fields, whatever their order and spacing; None where nothing is volatile."""
+    if not volatile or not isinstance(content, dict):
+        return None
+    lasting = {name: value for name, value in content.items() if name not in volatile}
+    try:
+        return hashlib.sha256(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except orjson.JSONEncodeError:  # nested deeper than the writer goes, though the reader went there
+        return None
+
+
+def _text_at(fields: object, path: tuple[str, ...]) -> str | None:
+    """The printable, bounded text at `path`; None where there is none."""
+    if not path:
+        return None
+    for name in path:
+        fields = fields.get(name) if isinstance(fields, dict) else None
+    if isinstance(fields, str) and 0 < len(fields) <= _ID_LENGTH_MAX and fields.isprintable():
+        return fields
+    return None

@@ -1,0 +1,5 @@
+"""What do we tell people? An assessment becomes a stored insight; one for each applied event.
+
+insight      Movement and Assessment → the `insights` document
+store        writes them, answers the questions of API, MCP and reports, and hands pending narratives out
+"""

@@ -1,0 +1,81 @@
+"""Movement and Assessment → the insight that is stored, in the shape of the `insights` collection."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.analysis.assessment import Assessment
+from gateway.analysis.features import Movement
+from gateway.analysis.model import MODEL
+from gateway.clock import utc
+
+UNSCORED: Final = "unscored"
+_MILLISECONDS: Final = 10**13
+"""More than any time in milliseconds that a `Movement` can have."""
+
+
+def build_insight(
+    movement: Movement,
+    assessment: Assessment | None,
+    *,
+    transaction: str,
+    narrate_from_score: int,
+    model_configured: bool,
+    now: float,
+    unscored_reason: str = "scorer_failed",
+) -> dict[str, Any]:
+    """The document. `now` is in unix seconds; without an assessment it is marked unscored and says why."""
+    at = utc(now)
+    insight: dict[str, Any] = {
+        "_id": movement.event_id,
+        "transaction": transaction,
+        "source": movement.source,
+        "kind": movement.kind,
+        "wallet": movement.wallet,
+        "counterparty": movement.counterparty,
+        "currency": movement.currency,
+        "amount_minor": movement.amount_minor,
+        **(_scored(assessment) if assessment else _unscored(unscored_reason)),
+        "occurred_at": utc(movement.occurred_at),
+        "at": at,
+        "narrative": _narrative(assessment, narrate_from_score, model_configured=model_configured),
+    }
+    if assessment and insight["narrative"]["status"] == "pending":
+        insight["narrate"] = narrate_key(assessment.score, at)
+    return insight
+
+
+def narrate_key(score: int, at: datetime) -> int:
+    """Sorts ascending: the highest score first, the oldest of equal scores first."""
+    return (100 - score) * _MILLISECONDS + int(at.timestamp() * 1000)
+
+
+def _scored(assessment: Assessment) -> dict[str, Any]:
+    return {
+        "score": assessment.score,
+        "level": assessment.level,
+        "reasons": [asdict(reason) for reason in assessment.reasons],
+        "confidence": assessment.confidence,
+        "model": assessment.model,
+    }
+
+
+def _unscored(reason: str) -> dict[str, Any]:
+    said = {
+        "code": UNSCORED,
+        "points": 0,
+        "value": reason,
+        "usual": None,
+        "text": "The local scorer gave no score for this event; the money was booked all the same.",
+    }
+    return {"score": None, "level": UNSCORED, "reasons": [said], "confidence": 0.0, "model": MODEL}
+
+
+def _narrative(assessment: Assessment | None, narrate_from_score: int, *, model_configured: bool) -> dict[str, Any]:
+    if not model_configured:
+        return {"status": "absent", "reason": "no_model_key"}
+    if assessment is None:
+        return {"status": "absent", "reason": UNSCORED}
+    if assessment.score < narrate_from_score:
+        return {"status": "absent", "reason": "below_threshold"}
+    return {"status": "pending"}

@@ -1,0 +1,164 @@
+"""The stored insights: written with the batch they belong to, read by API, MCP and reports, narrated later.
+
+Documents go in and out as plain dicts in the shape that `insight.build_insight` writes.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, ClassVar, Final, Literal
+
+from beanie import Document
+from pydantic import BaseModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.collection import ReturnDocument
+from pymongo.errors import PyMongoError
+
+from gateway.clock import utc
+from gateway.errors import StoreUnavailable
+
+LIMIT_MAX: Final = 500
+"""Insights of one answer; a larger `limit` is cut to it."""
+LEVELS: Final = ("low", "medium", "high", "critical", "unscored")
+
+
+class InsightReason(BaseModel):
+    code: str
+    points: int
+    value: str
+    usual: str | None
+    text: str
+
+
+class InsightNarrative(BaseModel):
+    status: Literal["absent", "pending", "written", "failed"]
+    reason: str | None = None
+    headline: str | None = None
+    text: str | None = None
+    advice: str | None = None
+    model: str | None = None
+    prompt_version: str | None = None
+    input_hash: str | None = None
+    written_at: datetime | None = None
+    tries: int | None = None
+    not_before: datetime | None = None
+
+
+class InsightDocument(Document):
+    """Declares the collection, its fields and its indexes; the functions below read and write plain documents."""
+
+    id: str  # type: ignore[assignment]
+    transaction: str
+    source: str
+    kind: str
+    wallet: str
+    counterparty: str | None
+    currency: str
+    amount_minor: int
+    score: int | None
+    level: Literal["low", "medium", "high", "critical", "unscored"]
+    reasons: list[InsightReason]
+    confidence: float
+    model: str
+    occurred_at: datetime
+    at: datetime
+    narrate: int | None = None
+    narrative: InsightNarrative
+
+    class Settings:
+        name = "insights"
+        indexes: ClassVar = [
+            IndexModel([("at", ASCENDING)]),
+            IndexModel([("score", DESCENDING)]),
+            IndexModel([("wallet", ASCENDING), ("at", DESCENDING)]),
+            IndexModel([("narrate", ASCENDING)], sparse=True),
+        ]
+
+
+class InsightStore:
+    """The insights collection. Reads raise `StoreUnavailable` when MongoDB does not answer."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._insights = database["insights"]
+
+    async def insert(self, insights: Sequence[Mapping[str, Any]], *, session: AsyncClientSession | None = None) -> None:
+        """Writes a batch. Driver errors come through as they are: a transaction needs their labels."""
+        if insights:
+            await self._insights.insert_many([dict(insight) for insight in insights], session=session)
+
+    async def by_event(self, event_id: str) -> dict[str, Any] | None:
+        async with _answering():
+            return await self._insights.find_one({"_id": event_id})
+
+    async def riskiest(
+        self, *, since: datetime, until: datetime, limit: int = 20, score_min: int = 1
+    ) -> list[dict[str, Any]]:
+        """Scored insights written from `since` to before `until`, the highest score first, then the latest."""
+        query = {"at": {"$gte": since, "$lt": until}, "score": {"$gte": score_min}}
+        async with _answering():
+            found = self._insights.find(query).sort([("score", DESCENDING), ("at", DESCENDING)])
+            return await found.limit(_bounded(limit)).to_list()
+
+    async def for_wallet(self, owner: str, *, limit: int = 20) -> list[dict[str, Any]]:
+        """The wallet's latest insights, in every currency."""
+        async with _answering():
+            found = self._insights.find({"wallet": owner}).sort("at", DESCENDING)
+            return await found.limit(_bounded(limit)).to_list()
+
+    async def counts_by_level(self, *, since: datetime, until: datetime) -> dict[str, int]:
+        """How many insights of each level were written from `since` to before `until`; every level is named."""
+        stages: list[Mapping[str, Any]] = [
+            {"$match": {"at": {"$gte": since, "$lt": until}}},
+            {"$group": {"_id": "$level", "count": {"$sum": 1}}},
+        ]
+        async with _answering():
+            cursor = await self._insights.aggregate(stages)
+            counted = {row["_id"]: row["count"] async for row in cursor}
+        return {level: counted.get(level, 0) for level in LEVELS}
+
+    async def pending_count(self) -> int:
+        """How many insights wait for a narrative."""
+        async with _answering():
+            return await self._insights.count_documents({"narrate": {"$exists": True}}, hint=[("narrate", ASCENDING)])
+
+    async def claim_pending(self, *, now: float, lease_s: float) -> dict[str, Any] | None:
+        """The pending insight with the highest score, the oldest of equals; nobody else gets it for `lease_s`."""
+        free = {"narrate": {"$exists": True}, "narrative.not_before": {"$not": {"$gt": utc(now)}}}
+        async with _answering():
+            return await self._insights.find_one_and_update(
+                free,
+                {"$set": {"narrative.not_before": utc(now + lease_s)}},
+                sort=[("narrate", ASCENDING)],
+                return_document=ReturnDocument.BEFORE,
+            )
+
+    async def write_narrative(self, event_id: str, narrative: Mapping[str, Any]) -> bool:
+        """Stores the narrative; a pending one stays claimable. False when it was no longer wanted."""
+        change: dict[str, Any] = {"$set": {"narrative": dict(narrative)}}
+        if narrative["status"] != "pending":
+            change["$unset"] = {"narrate": ""}
+        async with _answering():
+            done = await self._insights.update_one({"_id": event_id, "narrate": {"$exists": True}}, change)
+        return done.matched_count == 1
+
+    async def expire_pending(self, *, before: float, reason: str) -> int:
+        """Gives up the narratives of insights older than `before` (unix seconds): absent, with the reason."""
+        old = {"narrate": {"$exists": True}, "at": {"$lt": utc(before)}}
+        absent = {"$set": {"narrative": {"status": "absent", "reason": reason}}, "$unset": {"narrate": ""}}
+        async with _answering():
+            done = await self._insights.update_many(old, absent, hint=[("narrate", ASCENDING)])
+        return done.modified_count
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, LIMIT_MAX))
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    try:
+        yield
+    except PyMongoError as failed:
+        raise StoreUnavailable("The store did not answer in time; ask again.") from failed

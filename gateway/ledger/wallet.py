@@ -1,0 +1,81 @@
+"""A wallet: what an owner has in one currency, what of it is held, and what the owner owes.
+
+Kept in a normal form: something is owed only while nothing is available. Then balance, hold and debt are a function of the
+sums of what moved and what is held, so any order of the same movements ends in the same wallet.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+BALANCE_MINOR_MAX: Final = 2**62
+"""Half of what MongoDB's 64-bit integer holds; an event that would pass it is parked instead of overflowing."""
+
+
+class BalanceTooLarge(Exception):
+    """The wallet cannot hold this many minor units."""
+
+
+class Change(NamedTuple):
+    """What one movement changes, in minor units: the wallet's leg, its hold, and the leg of `receivable:<owner>`."""
+
+    balance: int
+    locked: int
+    receivable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """`available` is `balance - locked`, never below zero; `receivable_minor` is what is owed beyond it."""
+
+    owner: str
+    currency: str
+    balance_minor: int = 0
+    locked_minor: int = 0
+    receivable_minor: int = 0
+    version: int = 0
+
+    @property
+    def key(self) -> str:
+        return wallet_key(self.currency, self.owner)
+
+    @property
+    def account(self) -> str:
+        """The name of its account in the postings."""
+        return self.owner if self.owner.startswith("suspense:") else f"wallet:{self.owner}"
+
+    def moved(self, balance: int, locked: int) -> tuple["Wallet", Change]:
+        """The wallet after `balance` was added to its sum and `locked` to its holds. Raises `BalanceTooLarge`.
+
+        What the provider has already moved cannot be refused: a debit beyond what is available is owed, and a later credit
+        pays that first.
+        """
+        net = self.balance_minor - self.receivable_minor + balance
+        held = self.locked_minor + locked
+        if held < 0:
+            raise ValueError("a hold would end twice")
+        after = max(net, held)
+        owed = after - net
+        if max(after, owed, held) > BALANCE_MINOR_MAX:
+            raise BalanceTooLarge
+        wallet = Wallet(self.owner, self.currency, after, held, owed, self.version + 1)
+        return wallet, Change(after - self.balance_minor, locked, self.receivable_minor - owed)
+
+
+def wallet_key(currency: str, owner: str) -> str:
+    return f"{currency}:{owner}"
+
+
+def suspense_owner(source: str) -> str:
+    """Who holds money that names no wallet: it is never dropped, and waits there for a person."""
+    return f"suspense:{source}"
+
+
+def wallet_from(document: dict[str, Any]) -> Wallet:
+    return Wallet(
+        owner=document["owner"],
+        currency=document["currency"],
+        balance_minor=document["balance_minor"],
+        locked_minor=document["locked_minor"],
+        receivable_minor=document["receivable_minor"],
+        version=document["version"],
+    )

@@ -1,0 +1,70 @@
+"""Tools whose arguments are exactly what the schema says, and whose errors tell an agent what to do next.
+
+The SDK ignores arguments it does not know, repeats refused values in its error text, and hides the reason of our own
+errors; an agent that misspelt a filter would read an answer to another question.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+
+from mcp.server.mcpserver.context import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
+from mcp_types import ToolAnnotations
+from pydantic import ConfigDict, ValidationError, create_model
+
+from gateway.errors import GatewayError, Refusal
+
+
+class _Exact(ArgModelBase):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class StrictTool(Tool):
+    """A tool of ours."""
+
+    @classmethod
+    def reading(cls, ask: Callable[..., Awaitable[Any]], annotations: ToolAnnotations) -> Self:
+        """The tool that asks: its name, description, arguments and output come from the function."""
+        loose = Tool.from_function(ask, annotations=annotations, structured_output=True)
+        lenient = loose.fn_metadata.arg_model
+        exact = create_model(lenient.__name__, __base__=(lenient, _Exact))
+        fields = {name: getattr(loose, name) for name in Tool.model_fields}
+        fields["fn_metadata"] = loose.fn_metadata.model_copy(update={"arg_model": exact})
+        fields["parameters"] = exact.model_json_schema(by_alias=True)
+        return cls(**fields)
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """As the SDK's, with errors that a caller can act on. Raises `ToolError`."""
+        try:
+            return await super().run(arguments, context, convert_result=convert_result)
+        except ToolError as failed:
+            told = _told(failed.__cause__)
+            if told is None:
+                raise
+            raise ToolError(told) from None
+
+
+def _told(cause: BaseException | None) -> str | None:
+    """What to say about a failure; None for a crash, of which the SDK tells nothing."""
+    match cause:
+        case ValidationError():
+            return "These arguments are not what the tool takes. " + _explained(cause)
+        case Refusal():
+            return str(cause)
+        case GatewayError() if cause.retryable:
+            return f"{cause} Nothing was changed."
+        case _:
+            return None
+
+
+def _explained(refused: ValidationError) -> str:
+    """Which argument is wrong and how, without repeating what was sent: not the value, nor the name of an unknown one."""
+    problems = []
+    for error in refused.errors(include_input=False, include_url=False):
+        if error["type"] == "extra_forbidden":
+            problems.append("an argument that the tool does not have")
+        else:
+            problems.append(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}")
+    return "; ".join(dict.fromkeys(problems)) + "."

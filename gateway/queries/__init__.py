@@ -1,0 +1,17 @@
+"""What may be asked of what is stored: each question once, with a typed answer, shared by REST, MCP and the reports.
+
+    reading     the bounds of a question: how long it may take, which ids it takes
+    period      "day", "week", "month" or FROM..TO, as a half-open span of UTC
+    payments    what became of a payment, refund or transfer
+    events      what became of one delivery
+    wallets     what a wallet holds
+    history     what moved it, newest first, page by page
+    fraud       what looked risky in a period
+    metrics     what was moved, received and refused in a period
+    trouble     what needs an operator's eye
+    backlog     what still waits for the worker
+    indexes     the indexes that these questions need beyond those of the stores
+
+Nothing here writes. Amounts are given in minor units and as decimal text, never added across currencies. What a provider
+wrote as free text is never part of an answer.
+"""
