@@ -277,7 +277,7 @@ def _movement(event: PaymentEvent, result: Applied) -> Movement | None:
     return Movement(
         event_id=event.event_id,
         source=event.source,
-        kind=transaction.effect,
+        kind=transaction.effect if transaction.legs else f"{event.kind} {event.step}",
         wallet=result.wallet or "",
         counterparty=event.counterparty,
         currency=transaction.currency,

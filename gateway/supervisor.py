@@ -75,12 +75,12 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         signals = _stop_signals()
         for kind in signals:
-            loop.add_signal_handler(kind, _cancel_once, keeping)
+            loop.add_signal_handler(kind, keeping.cancel)
         try:
             await asyncio.wait({keeping})
         finally:
             # Still handled while draining: a second Ctrl-C must not end us before those we are responsible for.
-            _cancel_once(keeping)
+            keeping.cancel()
             await asyncio.wait({keeping})
             await self._drain()
             for kind in signals:
@@ -186,12 +186,6 @@ async def _restarted(mongod: PrivateMongod) -> str:
             attempts += 1
             log.error("mongod_not_restarted", error=str(failed), retry_in_s=pause_s)
             await asyncio.sleep(pause_s)
-
-
-def _cancel_once(task: asyncio.Task[None]) -> None:
-    """A second cancel would interrupt the clean-up that the first one began."""
-    if not task.cancelling():
-        task.cancel()
 
 
 def _pause_s(times_before: int) -> float:

@@ -47,8 +47,9 @@ def identify(verified: VerifiedDelivery, scheme: Scheme) -> Identity:
         raise NotJson("The body is not JSON.") from None
     digest = hashlib.sha256(verified.payload).hexdigest()
     content = fields
-    if scheme.name == "native":  # the same amount is the same content, whether written 12.3 or "12.30"
-        content = {**fields, "amount": read_native(fields, verified.payload).amount_minor}
+    if scheme.name == "native":
+        payment = read_native(fields, verified.payload)
+        content = {**fields, "amount": payment.amount_minor}  # 12.3 and "12.30" are the same content
     account = _text_at(fields, scheme.account_path) or ""
     delivered_id = verified.message_id or _text_at(fields, scheme.id_path) or f"sha256-{digest}"
     event_key = f"{verified.delivery.source}:{account}:{delivered_id}"

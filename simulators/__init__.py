@@ -1,0 +1,13 @@
+"""Providers, attackers, a fake model endpoint and load drivers: real HTTP against a real gateway.
+
+Nothing here imports the gateway's verification or normalisation: the simulators are the second, independent reading of
+the same published schemes, so a mistake in one is seen by the other.
+
+    sources      who posts where, signed how, with which secret
+    signing      the provider's side of each signature scheme
+    traffic      a believable day of events, and what they should do to the wallets
+    delivering   posts planned deliveries and counts the answers
+    http         HTTP written by hand, for what a client library refuses to send
+    providers    delivers that day:          python -m simulators.providers
+    attacks      tries to get in without it: python -m simulators.attacks
+"""

@@ -1,0 +1,7 @@
+"""Load: how many signed events per second the gateway acknowledges, and how many become insights.
+
+In reading order: `presign` builds the requests before the clock runs, `connection` sends one at a time, `sender` is the
+process that runs many connections, `latency` reads its record; `server` starts and stops the processes under load and
+`ceiling` is one of them, the same server verifying without a database; `backlog` asks how much waits to be applied;
+`measure` is the story, `report` prints it. Run it with `python -m simulators.load --help`.
+"""
