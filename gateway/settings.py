@@ -15,7 +15,7 @@ from gateway.errors import CannotStart
 class Settings(BaseSettings):
     """One field per environment variable, in the groups of `env.example`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Where the gateway listens and keeps what it stores
     host: str = "127.0.0.1"
