@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter, time
 from typing import Any, Final
 
-import httpx
+import httpx2
 import orjson
 
 from simulators.signing import sign
@@ -108,7 +108,7 @@ async def deliver(
     due = iter(enumerate([send for send in plan if send.item.source in secrets]))
     started = perf_counter()
 
-    async def work(client: httpx.AsyncClient) -> None:
+    async def work(client: httpx2.AsyncClient) -> None:
         for number, send in due:
             if rate:
                 await asyncio.sleep(max(0.0, started + number / rate - perf_counter()))
@@ -117,19 +117,19 @@ async def deliver(
             if on_result:
                 on_result(delivered)
 
-    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=TIMEOUT_S) as client:
+    limits = httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=TIMEOUT_S) as client:
         await asyncio.gather(*(work(client) for _ in range(max(1, concurrency))))
     summary.seconds = perf_counter() - started
     return summary
 
 
-async def _deliver(client: httpx.AsyncClient, send: Send, secret: str, clock: Callable[[], float]) -> Delivered:
+async def _deliver(client: httpx2.AsyncClient, send: Send, secret: str, clock: Callable[[], float]) -> Delivered:
     for attempt, wait_s in enumerate(_waits(), start=1):
         began = perf_counter()
         try:
             response = await client.post(SOURCES[send.item.source].path, **_request(send, secret, clock))
-        except httpx.TransportError:
+        except httpx2.TransportError:
             status, answer, asked_s = 0, "unreachable", None
         else:
             status, answer = response.status_code, _answer(response)
@@ -152,7 +152,7 @@ def _request(send: Send, secret: str, clock: Callable[[], float]) -> dict[str, A
     return {"content": item.body, "headers": {"Content-Type": "application/json", **signed}}
 
 
-def _answer(response: httpx.Response) -> str:
+def _answer(response: httpx2.Response) -> str:
     """The `status` of an acknowledgement or the `reason` of a refusal; empty when the reply is neither."""
     try:
         told = orjson.loads(response.content)
@@ -161,6 +161,6 @@ def _answer(response: httpx.Response) -> str:
     return str(told.get("status" if response.is_success else "reason", "")) if isinstance(told, dict) else ""
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
+def _retry_after_s(response: httpx2.Response) -> float | None:
     asked = response.headers.get("Retry-After", "")
     return float(asked) if asked.isdecimal() else None

@@ -17,6 +17,7 @@ import orjson
 REPLY_BYTES_MAX: Final = 262_144
 PIECE_BYTES: Final = 65_536
 TIMEOUT_S: Final = 20.0
+CONNECT_TIMEOUT_S: Final = 5.0
 
 Header = tuple[str, str]
 
@@ -65,17 +66,30 @@ async def exchange(url: str, wire: bytes, *, timeout_s: float = TIMEOUT_S) -> Re
         raise NoReply(f"the connection broke: {type(broken).__name__}") from broken
 
 
+async def is_listening(url: str) -> bool:
+    """Whether a connection to the host of `url` is accepted."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(*_address(url))
+    except (TimeoutError, OSError):
+        return False
+    writer.close()
+    return True
+
+
 def host_of(url: str) -> str:
     """What goes into the Host header."""
     return urlsplit(url).netloc
 
 
-async def _exchange(url: str, wire: bytes) -> Reply:
+def _address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    context = ssl.create_default_context() if secure else None
-    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context, limit=REPLY_BYTES_MAX)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+async def _exchange(url: str, wire: bytes) -> Reply:
+    context = ssl.create_default_context() if urlsplit(url).scheme == "https" else None
+    reader, writer = await asyncio.open_connection(*_address(url), ssl=context, limit=REPLY_BYTES_MAX)
     sending = asyncio.create_task(_send(writer, wire))
     try:
         return await _read(reader, has_body=not wire.startswith(b"HEAD "))

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from simulators.delivering import Delivered, Summary, deliver
+from simulators.http import is_listening
 from simulators.sources import SOURCES, missing_secrets, secrets_by_source
 from simulators.traffic import Send, plan_deliveries, simulate_day
 
@@ -70,6 +71,9 @@ def main(
         console.print(sentence, style="yellow")
     if not any(name in secrets for name in named):
         console.print("Nothing to send: set the secrets that the gateway was started with.", style="red")
+        raise typer.Exit(2)
+    if not asyncio.run(is_listening(url)):
+        console.print(f"Nobody listens at {url}. Start the gateway first: gateway serve", style="red")
         raise typer.Exit(2)
     chosen = SystemRandom().randrange(2**32) if seed is None else seed
     items = simulate_day(count, seed=chosen, sources=[name for name in named if name in secrets])

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from simulators.attacks import ATTACKS, Result, attack, results_table
+from simulators.http import is_listening
 from simulators.sources import SOURCES, missing_secrets, secrets_by_source
 
 
@@ -20,6 +21,9 @@ def main(
 ) -> None:
     """Attack a running gateway in many named ways and print what each got."""
     console = Console(stderr=True)
+    if not asyncio.run(is_listening(url)):
+        console.print(f"Nobody listens at {url}. Start the gateway first: gateway serve", style="red")
+        raise typer.Exit(2)
     secrets = secrets_by_source()
     for sentence in missing_secrets(list(SOURCES), secrets):
         console.print(sentence, style="yellow")

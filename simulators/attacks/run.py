@@ -57,7 +57,7 @@ async def attack(
 
 
 async def _try(target: Target, tried: Attack) -> tuple[Result, Reply | None]:
-    expected = " or ".join(map(str, tried.expects))
+    expected = "/".join(map(str, tried.expects))
     said = tried.group, tried.name, tried.tries, expected
     missing = [source for source in tried.needs if source not in target.secrets]
     if missing:

@@ -14,14 +14,13 @@ def results_table(results: Iterable[Result], *, title: str = "Attacks") -> Table
     table = Table(title=title, title_justify="left")
     table.add_column("attack", style="bold")
     table.add_column("tries", style="dim")
-    table.add_column("expected", justify="right")
-    table.add_column("got", justify="right")
-    table.add_column("reason given", style="dim")
-    table.add_column("verdict")
+    table.add_column("expected", justify="right", no_wrap=True)
+    table.add_column("got", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     group = None
     for result in results:
         if group not in (None, result.group):
             table.add_section()
         group = result.group
-        table.add_row(result.name, result.tries, result.expected, result.got, result.reason, _VERDICT[result.held])
+        table.add_row(result.name, result.tries, result.expected, result.got, _VERDICT[result.held])
     return table

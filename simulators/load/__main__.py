@@ -2,7 +2,6 @@
 
 import os
 import signal
-from contextlib import ExitStack
 from enum import StrEnum
 from types import FrameType
 from typing import Annotated, Final, NoReturn
@@ -13,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simulators.load.backlog import BacklogStuck
-from simulators.load.measure import Announce, Load, Measurement, Options
+from simulators.load.measure import Load, Measurement, Options
 from simulators.load.presign import SECRET_SETTINGS
 from simulators.load.report import print_table, report
 from simulators.load.sender import SenderFailed
@@ -35,6 +34,7 @@ Seconds = Annotated[float, typer.Option(min=0.5, max=3_600, help="How long to se
 Concurrency = Annotated[int, typer.Option(min=1, max=2_000, help="Connections, one request at a time each.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
 Ceiling = Annotated[bool, typer.Option("--ceiling", help="Also the same server without a database, and the ratio.")]
+ApplyOnly = Annotated[bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone.")]
 Url = Annotated[str | None, typer.Option(help="A running gateway, http://host:port; its secrets from the environment.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=100_000, help="Events per second; default: the peak.")]
 Wallets = Annotated[int, typer.Option(min=2, max=1_000_000, help="Wallets that take part; 2 are a hot pair.")]
@@ -47,6 +47,7 @@ def main(
     concurrency: Concurrency = 64,
     as_json: AsJson = False,
     ceiling: Ceiling = False,
+    apply_only: ApplyOnly = False,
     url: Url = None,
     rate: Rate = None,
     wallets: Wallets = 1_000,
@@ -55,14 +56,17 @@ def main(
 ) -> None:
     """Load a gateway with distinct, pre-signed events from a process of its own, and say what it did.
 
-    Without --url a gateway with a private MongoDB is started and removed again.
+    Without --url a gateway with a private MongoDB is started and removed again; --ceiling and --apply-only need that.
     """
+    if sum(map(bool, (url, ceiling, apply_only))) > 1:
+        raise typer.BadParameter("--url, --ceiling and --apply-only exclude each other")
     signal.signal(signal.SIGTERM, _stop)
     options = Options(seconds, concurrency, rate, wallets, source.value, web)
     console = Console(stderr=True)
     try:
         with console.status("starting") as status:
-            seen = _measured(options, url, with_ceiling=ceiling, announce=status.update)
+            load = Load(options, status.update)
+            seen = _running(load, url, options) if url else _own(load, options, ceiling=ceiling, apply_only=apply_only)
     except (ServerFailed, SenderFailed, BacklogStuck) as failure:
         console.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
@@ -74,24 +78,29 @@ def main(
     raise typer.Exit(0 if seen.nothing_lost else 1)
 
 
-def _measured(options: Options, url: str | None, *, with_ceiling: bool, announce: Announce) -> Measurement:
-    with ExitStack() as servers:
-        announce("starting")
-        gateway = _running(url, options.source) if url else servers.enter_context(own_gateway(web=options.web))
-        ceiling = servers.enter_context(own_ceiling(web=options.web)) if with_ceiling else None
-        return Load(options, announce).run(gateway, ceiling)
+def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool) -> Measurement:
+    """Against a gateway of our own."""
+    with own_gateway(web=options.web) as gateway:
+        if apply_only:
+            return load.backlog(gateway)
+        seen = load.whole(gateway)
+        if ceiling:
+            with own_ceiling(web=options.web) as reference:
+                seen.comparison = load.compare(gateway, reference)
+        return seen
 
 
-def _running(url: str, source: str) -> Server:
-    """The gateway at `url`, with the source's secret and an API key from the environment."""
+def _running(load: Load, url: str, options: Options) -> Measurement:
+    """Against the gateway at `url`, with the source's secret and an API key from the environment."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ServerFailed("--url must be http://host:port")
-    setting = SECRET_SETTINGS[source]
+    setting = SECRET_SETTINGS[options.source]
     secret = os.environ.get(setting, "")
     if not secret:
-        raise ServerFailed(f"{setting} is not set: the events of {source} are signed with the gateway's own secret")
-    return Server(parts.hostname, parts.port or 80, {source: secret}, os.environ.get(API_KEY_VARIABLE))
+        raise ServerFailed(f"{setting} is not set: the events are signed with the gateway's own secret")
+    api_key = os.environ.get(API_KEY_VARIABLE)
+    return load.whole(Server(parts.hostname, parts.port or 80, {options.source: secret}, api_key))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

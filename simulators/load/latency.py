@@ -1,7 +1,6 @@
 """Latencies as a flat array of seconds, eight bytes each: a million acknowledgements fit in eight megabytes."""
 
 from array import array
-from collections.abc import Iterable
 from math import ceil
 from typing import TypeAlias
 
@@ -9,17 +8,14 @@ Latencies: TypeAlias = "array[float]"
 """Seconds. The quotes: `array` takes a parameter for the type checker only, at run time not before Python 3.12."""
 
 
-def merged(recordings: Iterable[Latencies]) -> Latencies:
-    """All recordings as one, sorted."""
-    every: Latencies = array("d")
-    for recording in recordings:
-        every.extend(recording)
-    return array("d", sorted(every))
+def ordered(latencies: Latencies) -> Latencies:
+    """The same, ascending."""
+    return array("d", sorted(latencies))
 
 
-def percentile_ms(ordered: Latencies, percent: float) -> float | None:
+def percentile_ms(ascending: Latencies, percent: float) -> float | None:
     """The nearest-rank percentile of sorted seconds, in milliseconds: one that really occurred. None of nothing."""
-    if not ordered:
+    if not ascending:
         return None
-    rank = max(1, ceil(percent / 100 * len(ordered)))
-    return round(ordered[rank - 1] * 1_000, 3)
+    rank = max(1, ceil(percent / 100 * len(ascending)))
+    return round(ascending[rank - 1] * 1_000, 3)

@@ -1,7 +1,9 @@
-"""The story of one measurement: warm up, load in slices, wait until all is applied, and, if asked, the ceiling between.
+"""The story of a measurement, stage by stage.
 
-The durable gateway and its ceiling take turns (A B A B …) so that whatever else the machine does hits both alike, and
-medians are compared. Each slice starts from an empty backlog.
+whole     everything runs: load until the time is over, then wait until the last insight is stored
+ceiling   ingress alone, the worker held still: the durable gateway and its ceiling take turns (A B A B …), so that
+          whatever else the machine does hits both alike; the medians are compared
+backlog   the apply stage alone: a backlog is built with the worker held still, then timed until it is gone
 """
 
 import secrets
@@ -10,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from statistics import median
+from time import monotonic
 from typing import Final
 
 from simulators.load.backlog import drained, waiting
+from simulators.load.pause import paused_worker
 from simulators.load.presign import Traffic
 from simulators.load.sender import Plan, Slice, send
 from simulators.load.server import Server
@@ -36,87 +40,104 @@ class Options:
     web: int = 1
 
 
-@dataclass
-class Measurement:
-    """What was seen. `applied_s` is the time from each slice's first request until its last insight, summed; None when
-    nobody could be asked. `unmeasured` counts the answers of warm-ups, which have to be right too."""
+@dataclass(frozen=True)
+class Comparison:
+    """Slices of ingress alone and of its ceiling, in turns."""
 
-    durable: list[Slice] = field(default_factory=list)
-    ceiling: list[Slice] = field(default_factory=list)
-    applied_s: float | None = None
-    drain_s: float | None = None
-    unmeasured: Counter[str] = field(default_factory=Counter)
-    unmeasured_sent: int = 0
+    durable: list[Slice]
+    ceiling: list[Slice]
 
     @property
-    def sent(self) -> int:
-        return sum(slice_.sent for slice_ in self.durable)
-
-    @property
-    def accepted(self) -> int:
-        return sum(slice_.accepted for slice_ in self.durable)
-
-    @property
-    def accepted_per_s(self) -> float:
+    def durable_per_s(self) -> float:
         return median(slice_.accepted_per_s for slice_ in self.durable)
 
     @property
-    def ceiling_per_s(self) -> float | None:
-        return median(slice_.accepted_per_s for slice_ in self.ceiling) if self.ceiling else None
+    def ceiling_per_s(self) -> float:
+        return median(slice_.accepted_per_s for slice_ in self.ceiling)
+
+
+@dataclass
+class Measurement:
+    """What was seen. `main` is the slice that is reported; `applied_s` is how long its events took to be applied: from
+    its first request, or, for a backlog, from the worker's release. None when nobody could be asked."""
+
+    main: Slice
+    every: list[Slice] = field(default_factory=list)
+    applied_s: float | None = None
+    drain_s: float | None = None
+    comparison: Comparison | None = None
+
+    @property
+    def applied_per_s(self) -> float | None:
+        return self.main.accepted / self.applied_s if self.applied_s else None
 
     @property
     def errors(self) -> Counter[str]:
-        """Every answer that is not 202, warm-ups and the ceiling included."""
-        answers = sum((slice_.answers for slice_ in [*self.durable, *self.ceiling]), Counter(self.unmeasured))
+        """Every answer of the run that is not 202: a warm-up or a ceiling slice has to be right too."""
+        answers = sum((slice_.answers for slice_ in self.every), Counter[str]())
         return Counter({answer: count for answer, count in answers.items() if answer != "202"})
 
     @property
     def nothing_lost(self) -> bool:
         """Each distinct event that was sent was accepted, and each that should have been sent was."""
-        never_sent = any(slice_.never_sent for slice_ in self.durable)
-        return self.accepted == self.sent and not self.errors and not never_sent
+        return all(slice_.accepted == slice_.sent and not slice_.never_sent for slice_ in self.every)
 
 
 class Load:
-    """Sends to the gateway, and to its ceiling if there is one."""
+    """Sends to a gateway what the options say; every slice is remembered. Its methods raise `SenderFailed`,
+    `ServerFailed` and `BacklogStuck`."""
 
     def __init__(self, options: Options, announce: Announce) -> None:
         self._options = options
         self._announce = announce
-        self.seen = Measurement()
+        self._every: list[Slice] = []
 
-    def run(self, gateway: Server, ceiling: Server | None) -> Measurement:
-        """Raises `SenderFailed` and `BacklogStuck`."""
-        self._warm_up(gateway, ceiling)
-        rounds = 1 if ceiling is None else max(ROUNDS_MIN, ceil(self._options.seconds / SLICE_MAX_S))
-        for number in range(1, rounds + 1):
-            self._announce(f"gateway: slice {number} of {rounds}")
-            self._durable_slice(gateway, self._options.seconds / rounds)
-            if ceiling is not None:
-                self._announce(f"ceiling: slice {number} of {rounds}")
-                self.seen.ceiling.append(send(self._plan(ceiling, self._options.seconds / rounds)))
-        return self.seen
-
-    def _warm_up(self, gateway: Server, ceiling: Server | None) -> None:
-        for server in filter(None, [gateway, ceiling]):
-            self._announce("warming up")
-            warm = send(self._plan(server, WARM_UP_S))
-            self.seen.unmeasured += warm.answers
-            self.seen.unmeasured_sent += warm.sent
+    def whole(self, gateway: Server) -> Measurement:
+        """Load with everything running, until the last insight is stored."""
+        self._warm_up(gateway)
+        self._announce(f"sending for {self._options.seconds:g} s")
+        done = self._send(gateway, self._options.seconds)
+        seen = Measurement(done, self._every)
         if gateway.api_key is not None:
-            drained(lambda: waiting(gateway))
+            seen.applied_s = self._drained(gateway) - done.started
+            seen.drain_s = max(0.0, seen.applied_s - done.seconds)
+        return seen
 
-    def _durable_slice(self, gateway: Server, seconds: float) -> None:
-        done = send(self._plan(gateway, seconds))
-        self.seen.durable.append(done)
-        if gateway.api_key is None:
-            return
+    def backlog(self, gateway: Server) -> Measurement:
+        """Load with the worker held still, then time it."""
+        self._warm_up(gateway)
+        with paused_worker(gateway):
+            self._announce(f"building a backlog for {self._options.seconds:g} s")
+            done = self._send(gateway, self._options.seconds)
+            released = monotonic()
+        seen = Measurement(done, self._every)
+        seen.applied_s = seen.drain_s = self._drained(gateway) - released
+        return seen
+
+    def compare(self, gateway: Server, ceiling: Server) -> Comparison:
+        """Ingress alone against its ceiling, the options' seconds each, in turns."""
+        rounds = max(ROUNDS_MIN, ceil(self._options.seconds / SLICE_MAX_S))
+        seconds = self._options.seconds / rounds
+        comparison = Comparison([], [])
+        self._warm_up(ceiling)
+        with paused_worker(gateway):
+            for number in range(1, rounds + 1):
+                self._announce(f"durable against ceiling, {number} of {rounds}")
+                comparison.durable.append(self._send(gateway, seconds))
+                comparison.ceiling.append(self._send(ceiling, seconds))
+        return comparison
+
+    def _warm_up(self, server: Server) -> None:
+        self._announce("warming up")
+        self._send(server, WARM_UP_S)
+        if server.api_key is not None:
+            self._drained(server)
+
+    def _drained(self, gateway: Server) -> float:
         self._announce("waiting for the last insight")
-        applied_at = drained(lambda: waiting(gateway))
-        self.seen.applied_s = (self.seen.applied_s or 0.0) + applied_at - done.started
-        self.seen.drain_s = (self.seen.drain_s or 0.0) + max(0.0, applied_at - done.started - done.seconds)
+        return drained(lambda: waiting(gateway))
 
-    def _plan(self, server: Server, seconds: float) -> Plan:
+    def _send(self, server: Server, seconds: float) -> Slice:
         options = self._options
         traffic = Traffic(
             source=options.source,
@@ -125,4 +146,6 @@ class Load:
             wallets=options.wallets,
             run=f"load-{secrets.token_hex(6)}",
         )
-        return Plan(server.host, server.port, traffic, seconds, options.connections, options.rate)
+        done = send(Plan(server.host, server.port, traffic, seconds, options.connections, options.rate))
+        self._every.append(done)
+        return done

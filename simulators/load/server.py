@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,12 +37,14 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, the secrets of its sources, and a key with `ops:read` (None: nobody to ask for the backlog)."""
+    """Where it listens, and the secrets of its sources. `api_key` has the scope ops:read (None: nobody can be asked for
+    the backlog); `pid` is the supervisor's (None: somebody else started it)."""
 
     host: str
     port: int
     secrets: Mapping[str, str] = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
+    pid: int | None = None
 
     @property
     def authority(self) -> str:
@@ -73,10 +75,10 @@ def own_gateway(*, web: int) -> Iterator[Server]:
         served = Server("127.0.0.1", _free_port(), generated_secrets())
         options = ["--port", str(served.port), "--data-dir", data_dir, "--workers", str(web)]
         environment = _environment(served.secrets)
-        with running(["gateway", "serve", *options], environment, served, Path(directory)):
+        with running(["gateway", "serve", *options], environment, served, Path(directory)) as process:
             naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
             printed = _command(["gateway", "keys", "create", *naming], environment, directory)
-            yield Server(served.host, served.port, served.secrets, api_key=printed.strip().splitlines()[-1])
+            yield replace(served, api_key=printed.strip().splitlines()[-1], pid=process.pid)
 
 
 @contextmanager
@@ -84,7 +86,8 @@ def own_ceiling(*, web: int) -> Iterator[Server]:
     """The same server verifying without a database (`simulators.load.ceiling`). Raises `ServerFailed`."""
     with TemporaryDirectory(prefix="gateway-ceiling-") as directory:
         served = Server("127.0.0.1", _free_port(), generated_secrets())
-        arguments = ["simulators.load.ceiling", "--port", str(served.port), "--web", str(web)]
+        options = ["--port", str(served.port), "--web", str(web), "--metrics-dir", directory]
+        arguments = ["simulators.load.ceiling", "serve", *options]
         with running(arguments, _environment(served.secrets), served, Path(directory)):
             yield served
 
@@ -113,13 +116,15 @@ def running(
 
 
 def _environment(source_secrets: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what must not pass, with our secrets, and limits too wide to be reached."""
+    """The caller's environment without what must not pass, with our secrets, and what a measurement needs: limits too
+    wide to be reached, and a lease that outlasts the worker's pauses."""
     inherited = {name: value for name, value in os.environ.items() if name.upper() not in _NOT_INHERITED}
     checkout = str(Path(__file__).resolve().parents[2])
     return {
         "RATE_LIMIT_WEBHOOKS": "100000000/minute",
         "RATE_LIMIT_MONITORING": "100000/minute",
         "LOG_LEVEL": "WARNING",
+        "LEASE_S": "300",
         **inherited,
         **{SECRET_SETTINGS[source]: secret for source, secret in source_secrets.items()},
         "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH")])),
