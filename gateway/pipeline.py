@@ -36,10 +36,13 @@ from gateway.ledger.books import Applied
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
 from gateway.ledger.transaction import Transaction
 from gateway.monitoring.metrics import SETTLED
+from gateway.recent import Recent
 
 log = get_logger(__name__)
 
 WAIT_POLL_S: Final = 0.05
+PROFILES_MAX: Final = 20_000
+"""Wallets whose profile the worker keeps in memory."""
 
 
 class Reception:
@@ -143,9 +146,11 @@ class Processing:
         self._narrate_from_score = narrate_from_score
         self._model_configured = model_configured
         self._awaited: set[str] = set()
+        self._profiles: Recent[Profile] = Recent(PROFILES_MAX)
 
     async def start(self) -> None:
-        """Learn what parked events wait for. Once after each acquiring of the lease."""
+        """Learn what parked events wait for, forget all else. Once after each acquiring of the lease."""
+        self._forget()
         self._awaited = set(await self._database["events"].distinct("awaits", {"awaits": {"$exists": True}}))
 
     async def process(self, documents: Sequence[dict[str, Any]]) -> None:
@@ -155,12 +160,16 @@ class Processing:
         """
         try:
             await self._settle(documents, defect=None)
-        except (LeaseLost, PyMongoError) as failure:
-            if not _is_about_content(failure):
+        except Exception as failure:  # a fault in our own code for one event must not stop the events behind it
+            self._forget()
+            if isinstance(failure, LeaseLost | PyMongoError) and not _is_about_content(failure):
                 raise
             await self._divide(documents, failure)
-        except Exception as failure:  # a fault in our own code for one event must not stop the events behind it
-            await self._divide(documents, failure)
+
+    def _forget(self) -> None:
+        """Nothing in memory may be believed after a write that may or may not have happened."""
+        self._ledger.forget()
+        self._profiles.forget()
 
     async def _divide(self, documents: Sequence[dict[str, Any]], failure: Exception) -> None:
         if len(documents) == 1:
@@ -196,6 +205,7 @@ class Processing:
             ],
             transactions=len(transactions),
         )
+        self._ledger.remember(books)
         for each in settled:
             SETTLED.labels(each.outcome.value).inc()
         self._awaited |= {each.awaits for each in settled if each.awaits}
@@ -213,9 +223,10 @@ class Processing:
     async def _assess(self, applied: Sequence[tuple[PaymentEvent, Applied]], now: float) -> list[Writes]:
         """One insight per applied event, and the profiles that learned from it."""
         movements = [(result, _movement(event, result)) for event, result in applied]
-        profile_ids = {movement.profile_id for _, movement in movements if movement}
-        found = self._database["profiles"].find({"_id": {"$in": list(profile_ids)}})
-        profiles = {document["_id"]: Profile.from_document(document) async for document in found}
+        profiles, unknown = self._profiles.known({movement.profile_id for _, movement in movements if movement})
+        if unknown:
+            async for stored in self._database["profiles"].find({"_id": {"$in": unknown}}):
+                profiles[stored["_id"]] = Profile.from_document(stored)
         insights: dict[str, dict[str, Any]] = {}
         learned: dict[str, Profile] = {}
         for result, movement in movements:
@@ -234,6 +245,7 @@ class Processing:
                 model_configured=self._model_configured,
                 now=now,
             )
+        self._profiles.remember(profiles)
         return [
             Writes("insights", replacements=list(insights.values())),
             Writes("profiles", replacements=[profile.to_document() for profile in learned.values()]),

@@ -38,6 +38,7 @@ async def collect(db: AsyncDatabase[Document], *, since: datetime, until: dateti
     """
     period = Period(since, until)
     try:
+        await db.command("ping")  # within the client's own timeout: a store that is down is not waited for as long
         with pymongo.timeout(REPORT_S_MAX):
             return await _from_one_snapshot(db, period, now)
     except PyMongoError as failed:

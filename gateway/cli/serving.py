@@ -20,6 +20,7 @@ from gateway.app import build_app, prepare
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock
 from gateway.errors import CannotStart
+from gateway.ingress.bounded_http import BoundedHttp
 from gateway.ingress.providers.sources import open_sources
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
@@ -63,7 +64,7 @@ def web(fd: Annotated[int, typer.Option(help="The listening socket, inherited.")
     config = uvicorn.Config(
         build_app(settings, _mongo_url(settings)),
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         log_config=None,
         access_log=False,
