@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=5.0, ge=0.5, le=300)
     parked_alert_after_s: int = Field(default=86_400, ge=1)
 
+    # Limits of what we send out, by KYC level
+    kyc_limits: str = (
+        '{"INR": {"BASIC": {"single": "5000", "day": "10000", "month": "100000"}, '
+        '"INTERMEDIATE": {"single": "25000", "day": "50000", "month": "1000000"}, '
+        '"ADVANCED": {"single": "100000", "day": "500000", "month": "5000000"}}}'
+    )
+    kyc_level_default: str = "BASIC"
+
     # The model, asked for a narrative about few events; without a key it is absent and says so
     gemini_api_key: SecretStr | None = None
     gemini_model: str = "gemini-2.5-flash"

@@ -86,8 +86,8 @@ def effect_of(kind: str, from_state: str, to_state: str) -> str | None:
     return _TABLES.get(kind, {}).get((from_state, to_state))
 
 
-_LIVING: Final = frozenset("CREATED AUTHENTICATED TRIALING ACTIVE PAST_DUE PENDING HALTED PAUSED".split())
-_ENDINGS: Final = frozenset("CANCELED COMPLETED EXPIRED".split())
+_LIVING: Final = frozenset(["CREATED", "AUTHENTICATED", "TRIALING", "ACTIVE", "PAST_DUE", "PENDING", "HALTED", "PAUSED"])
+_ENDINGS: Final = frozenset(["CANCELED", "COMPLETED", "EXPIRED"])
 
 
 def _subscription_may(from_state: str, to_state: str) -> bool:

@@ -24,6 +24,7 @@ from gateway.ingress.bounded_http import BoundedHttp
 from gateway.ingress.providers.sources import open_sources
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
+from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
 from gateway.mongo.client import connect, reach
 from gateway.mongo.embedded import PrivateMongod
@@ -99,6 +100,7 @@ def check_settings(settings: Settings) -> None:
             "STRIPE_WEBHOOK_SECRET, RAZORPAY_WEBHOOK_SECRET, STANDARD_WEBHOOKS_SECRET."
         )
     Limits(settings)
+    read_limits(settings.kyc_limits, settings.kyc_level_default)
 
 
 def has_mongo_url(settings: Settings) -> bool:
@@ -149,10 +151,11 @@ async def _work(settings: Settings) -> None:
         database = client[settings.mongo_database]
         await prepare(database)
         lease = Lease(database, lease_s=settings.lease_s)
+        limits = read_limits(settings.kyc_limits, settings.kyc_level_default)
         narrator = Narrator(settings)
         processing = Processing(
             database,
-            LedgerStore(database, lease),
+            LedgerStore(database, lease, limits),
             clock=system_clock,
             narrate_from_score=settings.narrate_from_score,
             model_configured=narrator.configured,

@@ -62,6 +62,11 @@ class PaymentEvent:
     counterparty: str | None = None
     """Who is on the other side: the receiver of a transfer, the customer or merchant of a payment."""
 
+    ours: bool = False
+    """Whether our own systems ask for it, so that funds and limits decide; what a provider reports has happened."""
+    arrived_at: float = 0.0
+    """Unix seconds of the delivery; the day its limits count in."""
+
     @property
     def key(self) -> str:
         return f"{self.source}:{self.kind}:{self.object_id}"

@@ -1,4 +1,8 @@
-"""The native body: `tx_id, amount, currency, sender_account, receiver_account, description?`, read exactly.
+"""The native body: `tx_id, amount, currency, sender_account, receiver_account, description?, kind?`, read exactly.
+
+`kind` is "payment" (the default: it has happened and is booked), or what a system of ours asks for and funds and limits
+decide: "transfer" (to another wallet at once) and "withdrawal" (held until "withdrawal_processed", "withdrawal_failed" or
+"withdrawal_reversed" names it in `withdrawal`).
 
 The one source whose shape is ours to promise, so the only one that is answered 422 with the fields at fault.
 """
@@ -7,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +31,10 @@ class _NativeBody(BaseModel):
     sender_account: str = Field(pattern=_ID_PATTERN)
     receiver_account: str = Field(pattern=_ID_PATTERN)
     description: str | None = Field(default=None, max_length=1_000)
+    kind: Literal[
+        "payment", "transfer", "withdrawal", "withdrawal_processed", "withdrawal_failed", "withdrawal_reversed"
+    ] = "payment"
+    withdrawal: str | None = Field(default=None, pattern=_ID_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,9 @@ class NativePayment:
     currency: str
     sender: str
     receiver: str
+    kind: str = "payment"
+    withdrawal: str | None = None
+    """The `tx_id` of the withdrawal that a `withdrawal_…` speaks of."""
 
 
 def read_native(fields: object, payload: bytes) -> NativePayment:
@@ -60,7 +71,17 @@ def read_native(fields: object, payload: bytes) -> NativePayment:
         amount_minor = minor_units(body.amount, body.currency)
     except NotMoney as wrong:
         raise NotTheShape({"currency" if str(wrong).startswith("currency") else "amount": str(wrong)}) from None
-    return NativePayment(body.tx_id, amount_minor, body.currency, body.sender_account, body.receiver_account)
+    if (body.withdrawal is not None) != body.kind.startswith("withdrawal_"):
+        raise NotTheShape({"withdrawal": "names the withdrawal's tx_id, and only where kind is withdrawal_…"})
+    return NativePayment(
+        tx_id=body.tx_id,
+        amount_minor=amount_minor,
+        currency=body.currency,
+        sender=body.sender_account,
+        receiver=body.receiver_account,
+        kind=body.kind,
+        withdrawal=body.withdrawal,
+    )
 
 
 def _exact_amount(payload: bytes) -> Decimal:
@@ -78,7 +99,9 @@ def _faults(errors: list[Any]) -> dict[str, str]:
 def _fault(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return "is required"
-    if error["loc"][0] in ("tx_id", "sender_account", "receiver_account"):
+    if error["loc"][0] == "kind":
+        return "must be payment, transfer, withdrawal or withdrawal_processed, _failed or _reversed"
+    if error["loc"][0] in ("tx_id", "sender_account", "receiver_account", "withdrawal"):
         return "must be 1 to 128 printable ASCII characters without spaces"
     if error["loc"][0] == "currency":
         return "must be an ISO 4217 code in capitals, such as USD"

@@ -6,6 +6,7 @@
 from dataclasses import dataclass, field, replace
 
 from gateway.events.event import Outcome, PaymentEvent
+from gateway.ledger.limits import NO_LIMITS, Limits, day_key, refusal
 from gateway.ledger.posting_rules import (
     EFFECTS,
     NEW,
@@ -57,6 +58,9 @@ class Books:
 
     objects: dict[str, ProviderObject] = field(default_factory=dict)
     wallets: dict[str, Wallet] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
+    levels: dict[str, str] = field(default_factory=dict)
+    """KYC levels by owner, where not the default."""
     changed_objects: set[str] = field(default_factory=set)
     changed_wallets: set[str] = field(default_factory=set)
 
@@ -72,6 +76,9 @@ class Books:
             return _parked(problem, event.parent_key or event.key)
         if isinstance(to_state, Verdict):
             return Applied(Outcome.STALE, f"{to_state.value}: {known.state} already")
+        refused = self._refusal(event)
+        if refused:
+            return Applied(Outcome.REJECTED, refused)
         taken = replace(
             known,
             state=to_state,
@@ -118,9 +125,19 @@ class Books:
             self._keep_parent(parent, known, taken)
         for leg in legs:
             if leg.wallet is not None:
-                self.wallets[leg.wallet.key] = leg.wallet
-                self.changed_wallets.add(leg.wallet.key)
+                sends = event.ours and leg.wallet.owner == owner
+                sent = leg.wallet.having_sent(taken.amount_minor, day_key(event.arrived_at)) if sends else leg.wallet
+                self.wallets[sent.key] = sent
+                self.changed_wallets.add(sent.key)
         return Applied(Outcome.APPLIED, effect, transaction, owner)
+
+    def _refusal(self, event: PaymentEvent) -> str | None:
+        """Why what our own systems ask for may not go out; always None for what a provider reports."""
+        if not event.ours or event.wallet is None:
+            return None
+        wallet = self.wallets.get(wallet_key(event.currency, event.wallet)) or Wallet(event.wallet, event.currency)
+        limit = self.limits.of(event.currency, self.levels.get(event.wallet))
+        return refusal(wallet, event.amount_minor, limit, event.arrived_at)
 
     def _post(self, event: PaymentEvent, taken: ProviderObject, owner: str, shift: Position) -> tuple[Leg, ...]:
         """The legs that move `shift` times the amount on the owner's wallet, against clearing or the receiver's wallet."""

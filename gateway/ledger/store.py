@@ -20,6 +20,7 @@ from gateway.errors import LeaseLost
 from gateway.events.event import PaymentEvent
 from gateway.ledger.books import Books, ProviderObject
 from gateway.ledger.lease import Lease
+from gateway.ledger.limits import NO_LIMITS, Limits
 from gateway.ledger.transaction import Transaction, leg_document
 from gateway.ledger.wallet import Wallet, suspense_owner, wallet_from, wallet_key
 from gateway.recent import Recent
@@ -36,6 +37,10 @@ class WalletDocument(Document):
     locked_minor: int
     receivable_minor: int
     version: int
+    day: str
+    day_used_minor: int
+    month: str
+    month_used_minor: int
     partition: int
     updated_at: datetime
 
@@ -104,9 +109,10 @@ class Writes:
 class LedgerStore:
     """Loads and commits for the single writer."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]], lease: Lease) -> None:
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], lease: Lease, limits: Limits = NO_LIMITS) -> None:
         self._database = database
         self.lease = lease
+        self._limits = limits
         self._objects: Recent[ProviderObject] = Recent(REMEMBERED_MAX)
         self._wallets: Recent[Wallet] = Recent(REMEMBERED_MAX)
 
@@ -124,7 +130,15 @@ class LedgerStore:
         if unknown:
             async for found in self._database["wallets"].find({"_id": {"$in": unknown}}):
                 wallets[found["_id"]] = wallet_from(found)
-        return Books(objects=objects, wallets=wallets)
+        levels = await self._levels({event.wallet for event in events if event.ours and event.wallet})
+        return Books(objects=objects, wallets=wallets, limits=self._limits, levels=levels)
+
+    async def _levels(self, owners: set[str]) -> dict[str, str]:
+        """The KYC levels of the owners who ask to send something out; whoever has none has the default."""
+        if not owners:
+            return {}
+        found = self._database["owners"].find({"_id": {"$in": list(owners)}}, {"kyc_level": 1})
+        return {document["_id"]: document["kyc_level"] async for document in found}
 
     def remember(self, books: Books) -> None:
         """After a commit: the books are now what is stored."""
@@ -210,6 +224,10 @@ def _wallet_document(wallet: Wallet, now: float) -> dict[str, Any]:
         "locked_minor": wallet.locked_minor,
         "receivable_minor": wallet.receivable_minor,
         "version": wallet.version,
+        "day": wallet.day,
+        "day_used_minor": wallet.day_used_minor,
+        "month": wallet.month,
+        "month_used_minor": wallet.month_used_minor,
         "partition": 0,
         "updated_at": utc(now),
     }

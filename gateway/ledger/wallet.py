@@ -4,7 +4,7 @@ Kept in a normal form: something is owed only while nothing is available. Then b
 sums of what moved and what is held, so any order of the same movements ends in the same wallet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 BALANCE_MINOR_MAX: Final = 2**62
@@ -33,6 +33,11 @@ class Wallet:
     locked_minor: int = 0
     receivable_minor: int = 0
     version: int = 0
+    day: str = ""
+    """The day ("2026-11-21", UTC) that `day_used_minor` speaks of; on another day nothing is used."""
+    day_used_minor: int = 0
+    month: str = ""
+    month_used_minor: int = 0
 
     @property
     def key(self) -> str:
@@ -57,8 +62,19 @@ class Wallet:
         owed = after - net
         if max(after, owed, held) > BALANCE_MINOR_MAX:
             raise BalanceTooLarge
-        wallet = Wallet(self.owner, self.currency, after, held, owed, self.version + 1)
+        wallet = replace(self, balance_minor=after, locked_minor=held, receivable_minor=owed, version=self.version + 1)
         return wallet, Change(after - self.balance_minor, locked, self.receivable_minor - owed)
+
+    def having_sent(self, amount_minor: int, day: str) -> "Wallet":
+        """The wallet with the amount counted in its windows of that day and month."""
+        month = day[:7]
+        return replace(
+            self,
+            day=day,
+            day_used_minor=amount_minor + (self.day_used_minor if self.day == day else 0),
+            month=month,
+            month_used_minor=amount_minor + (self.month_used_minor if self.month == month else 0),
+        )
 
 
 def wallet_key(currency: str, owner: str) -> str:
@@ -78,4 +94,8 @@ def wallet_from(document: dict[str, Any]) -> Wallet:
         locked_minor=document["locked_minor"],
         receivable_minor=document["receivable_minor"],
         version=document["version"],
+        day=document["day"],
+        day_used_minor=document["day_used_minor"],
+        month=document["month"],
+        month_used_minor=document["month_used_minor"],
     )
