@@ -22,7 +22,7 @@ from gateway.analysis.assessment import Assessment, assess
 from gateway.analysis.features import Movement, features
 from gateway.analysis.profile import Direction, Profile
 from gateway.clock import Clock, utc
-from gateway.errors import Conflict, LeaseLost, UnknownSource
+from gateway.errors import Conflict, LeaseLost, StoreUnavailable, UnknownSource
 from gateway.events.event import NoMovement, Outcome, PaymentEvent, event_document
 from gateway.events.normalise import normalise
 from gateway.events.store import Appended, EventStore
@@ -81,13 +81,16 @@ class Reception:
         return Receipt(False, identity.event_id, identity.tx_id, _state(appended))
 
     async def outcome_of(self, event_id: str, wait_s: float) -> Mapping[str, Any]:
-        """The event's outcome, waiting for it at most `wait_s`."""
+        """The event's outcome, waiting for it at most `wait_s`; nothing when the store cannot say: the event is durable."""
         deadline = asyncio.get_running_loop().time() + wait_s
-        while True:
-            found = await self._store.state_of(event_id)
-            if found and (found.outcome or asyncio.get_running_loop().time() >= deadline):
-                return {**_state(found), **await self._store.insight_of(event_id)}
-            await asyncio.sleep(WAIT_POLL_S)
+        try:
+            while True:
+                found = await self._store.state_of(event_id)
+                if (found and found.outcome) or asyncio.get_running_loop().time() >= deadline:
+                    return {**_state(found), **await self._store.insight_of(event_id)} if found else {}
+                await asyncio.sleep(WAIT_POLL_S)
+        except StoreUnavailable:
+            return {}
 
 
 class Incidents:
@@ -97,18 +100,21 @@ class Incidents:
         self._incidents = database["incidents"]
 
     async def note_conflict(self, verified: VerifiedDelivery, identity: Identity, standing: Appended) -> None:
-        await self._incidents.insert_one(
-            {
-                "at": utc(verified.delivery.received_at),
-                "kind": "conflict",
-                "event_id": identity.event_id,
-                "source": verified.delivery.source,
-                "fingerprint_stored": standing.fingerprint,
-                "fingerprint_seen": identity.fingerprint,
-                "remote": verified.delivery.remote,
-                "body": verified.payload,
-            }
-        )
+        """Raises `StoreUnavailable`: a conflict that is not on record is not answered as one."""
+        incident = {
+            "at": utc(verified.delivery.received_at),
+            "kind": "conflict",
+            "event_id": identity.event_id,
+            "source": verified.delivery.source,
+            "fingerprint_stored": standing.fingerprint,
+            "fingerprint_seen": identity.fingerprint,
+            "remote": verified.delivery.remote,
+            "body": verified.payload,
+        }
+        try:
+            await self._incidents.insert_one(incident)
+        except PyMongoError as failure:
+            raise StoreUnavailable("The store did not answer in time; send it again.") from failure
 
 
 def _state(appended: Appended) -> dict[str, Any]:

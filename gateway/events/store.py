@@ -1,7 +1,8 @@
 """The stored events: append with the database deciding what is a duplicate, and the queue that the worker claims from."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -83,23 +84,22 @@ class EventStore:
         await self._commits.drain()
 
     async def state_of(self, event_id: str) -> Appended | None:
-        """The event's present state, None when there is no such event."""
-        found = await self._events.find_one({"_id": event_id}, _STATE_FIELDS)
+        """The event's present state, None when there is no such event. Raises `StoreUnavailable`."""
+        with _answered():
+            found = await self._events.find_one({"_id": event_id}, _STATE_FIELDS)
         return _appended(found) if found else None
 
     async def insight_of(self, event_id: str) -> dict[str, Any]:
-        """`{"insight": …}` for a caller that waited, empty while there is none."""
+        """`{"insight": …}` for a caller that waited, empty while there is none. Raises `StoreUnavailable`."""
         fields = {"_id": 0, "score": 1, "level": 1, "reasons": 1, "confidence": 1, "model": 1, "narrative": 1}
-        found = await self._insights.find_one({"_id": event_id}, fields)
+        with _answered():
+            found = await self._insights.find_one({"_id": event_id}, fields)
         return {"insight": found} if found else {}
 
     async def _write(self, documents: Sequence[dict[str, Any]]) -> list[Appended | Exception]:
-        try:
-            with pymongo.timeout(self._timeout_s):
-                duplicates = await self._insert(documents)
-                standing = await self._standing([documents[index]["_id"] for index in duplicates])
-        except PyMongoError as failure:
-            raise StoreUnavailable("The store did not answer in time; send it again.") from failure
+        with _answered(), pymongo.timeout(self._timeout_s):
+            duplicates = await self._insert(documents)
+            standing = await self._standing([documents[index]["_id"] for index in duplicates])
         results: list[Appended | Exception] = [Appended(True, document["fingerprint"]) for document in documents]
         for index in duplicates:
             found = standing.get(documents[index]["_id"])
@@ -135,6 +135,15 @@ class EventStore:
 async def waiting(events: AsyncCollection[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     """The events that have waited longest, at most `limit`, oldest arrival first."""
     return await events.find({"queue": {"$exists": True}}).sort("queue", ASCENDING).limit(limit).to_list()
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Raises `StoreUnavailable` for whatever MongoDB fails with."""
+    try:
+        yield
+    except PyMongoError as failure:
+        raise StoreUnavailable("The store did not answer in time; send it again.") from failure
 
 
 def _appended(document: dict[str, Any]) -> Appended:

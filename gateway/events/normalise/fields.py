@@ -8,7 +8,8 @@ from typing import Any, Final
 from gateway.money import AMOUNT_MINOR_MAX, NotMoney, exponent
 
 _ID: Final = re.compile(r"[!-~]{1,128}")
-_UNIX_S_MAX: Final = 253_402_300_799  # the last second of the year 9999, where datetime ends
+UNIX_S_MAX: Final = 253_402_300_799
+"""The last second of the year 9999, where datetime ends."""
 
 
 class Unreadable(Exception):
@@ -76,7 +77,7 @@ def whole_amount(fields: object, *path: str) -> int:
 def moment(told: Told, *path: str) -> float:
     """Unix seconds at `path`, else the time of arrival."""
     found = at(told.fields, *path)
-    return float(found) if isinstance(found, int | float) and 0 < found < _UNIX_S_MAX else told.received_at
+    return float(found) if isinstance(found, int | float) and 0 < found < UNIX_S_MAX else told.received_at
 
 
 def pseudonym(kind: str, value: str) -> str:

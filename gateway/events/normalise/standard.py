@@ -10,7 +10,16 @@ from datetime import datetime
 from typing import Final
 
 from gateway.events.event import PaymentEvent
-from gateway.events.normalise.fields import Told, Unreadable, at, currency_code, identifier, optional_identifier, owner
+from gateway.events.normalise.fields import (
+    UNIX_S_MAX,
+    Told,
+    Unreadable,
+    at,
+    currency_code,
+    identifier,
+    optional_identifier,
+    owner,
+)
 from gateway.money import NotMoney, minor_units
 
 _TYPES: Final = {
@@ -66,4 +75,5 @@ def _moment(told: Told) -> float:
         moment = datetime.fromisoformat(written) if isinstance(written, str) else None
     except ValueError:
         moment = None
-    return moment.timestamp() if moment and moment.tzinfo and moment.year > 1970 else told.received_at
+    unix_s = moment.timestamp() if moment and moment.tzinfo else 0.0
+    return unix_s if 0 < unix_s < UNIX_S_MAX else told.received_at

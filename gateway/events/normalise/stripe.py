@@ -83,7 +83,9 @@ def _charge_refunded(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, .
     refunds = at(thing, "refunds", "data")
     if not isinstance(refunds, list) or not refunds:
         return None
-    return tuple(event for refund in refunds if isinstance(refund, dict) for event in _refund(told, refund))
+    if not all(isinstance(refund, dict) for refund in refunds):
+        raise Unreadable("data.object.refunds.data lists something that is no refund")
+    return tuple(event for refund in refunds for event in _refund(told, refund))
 
 
 def _refund(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, ...]:
