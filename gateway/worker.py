@@ -17,6 +17,7 @@ from gateway.events.store import waiting
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
 from gateway.pipeline import Processing
+from gateway.pipeline.processing import is_about_content
 
 log = get_logger(__name__)
 
@@ -25,6 +26,8 @@ IDLE_S: Final = 0.02
 GATHER_S: Final = 0.01
 """After a small batch: a transaction costs some milliseconds whatever its size, so a few more events may join the next."""
 RETRY_S_MAX: Final = 5.0
+AHEAD_MAX: Final = 50
+"""Batches claimed by arrival before the queue is looked at from its beginning again, for what came late or was released."""
 
 
 class Worker:
@@ -64,21 +67,77 @@ class Worker:
                 retry_s = min(retry_s * 2, RETRY_S_MAX)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        renewed_at = asyncio.get_running_loop().time()
+        renewed_at = _now()
         while not stop.is_set():
-            batch = await waiting(self._events, self._batch_max)
-            if batch:
-                with BATCH_SECONDS.time():
-                    await self._processing.process(batch)
-                BATCH_EVENTS.observe(len(batch))
-                renewed_at = asyncio.get_running_loop().time()
-                if len(batch) < self._batch_max // 4:
-                    await _pause(stop, GATHER_S)
-                continue
-            if asyncio.get_running_loop().time() - renewed_at > self._lease_s / 3:
+            settled = await self._drain(stop)
+            if settled:
+                renewed_at = _now()
+            elif _now() - renewed_at > self._lease_s / 3:
                 await self._lease.renew()
-                renewed_at = asyncio.get_running_loop().time()
-            await _pause(stop, IDLE_S)
+                renewed_at = _now()
+            await _pause(stop, GATHER_S if settled else IDLE_S)
+
+    async def _drain(self, stop: asyncio.Event) -> int:
+        """Settle what waits, each batch prepared while the one before it is being written. Gives the number of events.
+
+        When a batch is refused, what was prepared on top of it is void; it is settled again alone, and the rest stays queued.
+        """
+        settled, after = 0, -1
+        writing: _Writing | None = None
+        try:
+            for _ in range(AHEAD_MAX):
+                batch = await waiting(self._events, self._batch_max, after=after)
+                if not batch:
+                    break
+                after = batch[-1]["queue"]
+                prepared = await self._processing.prepare(batch)
+                if writing:
+                    await writing.done()
+                writing = _Writing(self._processing, prepared, batch)
+                settled += len(batch)
+                if stop.is_set() or len(batch) < self._batch_max:
+                    break
+            if writing:
+                await writing.done()
+        except Exception as failure:  # whatever it was, it is known by its batch being refused again, alone
+            if writing:
+                await writing.ended()
+            if not is_about_content(failure):
+                raise
+            await self._carefully()
+        return settled
+
+    async def _carefully(self) -> None:
+        """One batch from the beginning of the queue, halved around what cannot be settled."""
+        await self._processing.start()
+        await self._processing.process(await waiting(self._events, self._batch_max))
+
+
+class _Writing:
+    """A commit under way."""
+
+    def __init__(self, processing: Processing, prepared: Any, batch: list[dict[str, Any]]) -> None:
+        self._events = len(batch)
+        self._task = asyncio.create_task(self._commit(processing, prepared))
+
+    async def done(self) -> None:
+        """Wait for it; raises what it raised."""
+        await self._task
+        BATCH_EVENTS.observe(self._events)
+
+    async def ended(self) -> None:
+        """Wait for it, however it ends."""
+        await asyncio.wait([self._task])
+        self._task.cancelled() or self._task.exception()  # looked at, so that it is not reported as forgotten
+
+    @staticmethod
+    async def _commit(processing: Processing, prepared: Any) -> None:
+        with BATCH_SECONDS.time():
+            await processing.commit(prepared)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -13,12 +13,15 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
-from gateway.audit.records import Document
+from gateway.audit.findings import Broken, Findings
+from gateway.audit.records import Document, Malformed, name_of
 from gateway.errors import GatewayError
 
 Database = AsyncDatabase[dict[str, Any]]
 Result = TypeVar("Result")
 Item = TypeVar("Item")
+Left = TypeVar("Left")
+Right = TypeVar("Right")
 
 AUDIT_S_MAX: Final = 3_600.0
 """A whole audit; MongoDB stops working on it when the time is over."""
@@ -40,8 +43,8 @@ class Moment:
     """The store as it was at one instant."""
 
     def __init__(self, database: Database, session: AsyncClientSession) -> None:
-        self._database = database
-        self._session = session
+        self.database = database
+        self.session = session
 
     async def stream(
         self,
@@ -52,20 +55,20 @@ class Moment:
         fields: Document | None = None,
     ) -> AsyncIterator[Document]:
         """The documents one by one, in the order of an index that the collection has."""
-        found = self._database[collection].find(query or {}, fields, session=self._session, batch_size=BATCH)
+        found = self.database[collection].find(query or {}, fields, session=self.session, batch_size=BATCH)
         async for document in found.sort(order) if order else found:
             yield document
 
     async def sorted(self, collection: str, stages: list[Document]) -> AsyncIterator[Document]:
         """An aggregation; what it sorts without an index spills to MongoDB's disk, not into our memory."""
-        found = await self._database[collection].aggregate(
-            stages, session=self._session, allowDiskUse=True, batchSize=BATCH
+        found = await self.database[collection].aggregate(
+            stages, session=self.session, allowDiskUse=True, batchSize=BATCH
         )
         async for document in found:
             yield document
 
     async def one(self, collection: str, query: Document) -> Document | None:
-        return await self._database[collection].find_one(query, session=self._session)
+        return await self.database[collection].find_one(query, session=self.session)
 
 
 async def at_one_moment(database: Database, read: Callable[[Moment], Awaitable[Result]]) -> Result:
@@ -105,22 +108,37 @@ async def grouped(items: AsyncIterator[Item], key: Callable[[Item], str]) -> Asy
 
 
 async def joined(
-    groups: AsyncIterator[tuple[str, list[Item]]], documents: AsyncIterator[Document]
-) -> AsyncIterator[tuple[str, list[Item], Document | None]]:
-    """Each key with its group and its document, either of which may be missing. Both come in the order of the key.
+    lefts: AsyncIterator[tuple[str, Left]], rights: AsyncIterator[tuple[str, Right]]
+) -> AsyncIterator[tuple[str, Left | None, Right | None]]:
+    """Each key with what stands on both sides, either of which may be missing. Both come in the order of the key, once each.
 
     MongoDB orders text by its UTF-8 bytes and Python by code points, which is the same order.
     """
-    group = await anext(groups, None)
-    document = await anext(documents, None)
-    while group is not None or document is not None:
-        if document is None or (group is not None and group[0] < document["_id"]):
-            assert group is not None
-            yield group[0], group[1], None
-            group = await anext(groups, None)
-        elif group is None or document["_id"] < group[0]:
-            yield document["_id"], [], document
-            document = await anext(documents, None)
+    left, right = await anext(lefts, None), await anext(rights, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left[0] < right[0]):
+            assert left is not None
+            yield left[0], left[1], None
+            left = await anext(lefts, None)
+        elif left is None or right[0] < left[0]:
+            yield right[0], None, right[1]
+            right = await anext(rights, None)
         else:
-            yield group[0], group[1], document
-            group, document = await anext(groups, None), await anext(documents, None)
+            yield left[0], left[1], right[1]
+            left, right = await anext(lefts, None), await anext(rights, None)
+
+
+async def believed(
+    documents: AsyncIterator[Document],
+    read: Callable[[Document], Item],
+    *,
+    collection: str,
+    findings: Findings,
+    invariant: str,
+) -> AsyncIterator[Item]:
+    """The documents as typed values; one that cannot be read is a finding, and is passed over."""
+    async for document in documents:
+        try:
+            yield read(document)
+        except Malformed as wrong:
+            findings.broken(invariant, Broken(collection, name_of(document), f"cannot be read: {wrong}"))

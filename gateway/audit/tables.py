@@ -86,7 +86,9 @@ def effect_of(kind: str, from_state: str, to_state: str) -> str | None:
     return _TABLES.get(kind, {}).get((from_state, to_state))
 
 
-_LIVING: Final = frozenset(["CREATED", "AUTHENTICATED", "TRIALING", "ACTIVE", "PAST_DUE", "PENDING", "HALTED", "PAUSED"])
+_LIVING: Final = frozenset(
+    ["CREATED", "AUTHENTICATED", "TRIALING", "ACTIVE", "PAST_DUE", "PENDING", "HALTED", "PAUSED"]
+)
 _ENDINGS: Final = frozenset(["CANCELED", "COMPLETED", "EXPIRED"])
 
 

@@ -19,6 +19,7 @@ from gateway.errors import StoreUnavailable
 from gateway.events.group_commit import GroupCommit
 
 DUPLICATE_KEY = 11000
+_WORK_FIELDS = {"source": 1, "scheme": 1, "type": 1, "received_at": 1, "body": 1, "queue": 1}
 _STATE_FIELDS = {"fingerprint": 1, "outcome": 1, "reason": 1, "tx_id": 1}
 
 
@@ -132,9 +133,13 @@ class EventStore:
         return found
 
 
-async def waiting(events: AsyncCollection[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """The events that have waited longest, at most `limit`, oldest arrival first."""
-    return await events.find({"queue": {"$exists": True}}).sort("queue", ASCENDING).limit(limit).to_list()
+async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after: int = -1) -> list[dict[str, Any]]:
+    """The events that have waited longest, at most `limit`, in order of arrival; only those that arrived after `after`.
+
+    Read at majority, so that nothing is booked whose storing could still be undone.
+    """
+    majority = events.with_options(read_concern=ReadConcern("majority"))
+    return await majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit).to_list()
 
 
 @contextmanager

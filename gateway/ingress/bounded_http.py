@@ -18,6 +18,9 @@ HEAD_TIMEOUT_S: Final = 10.0
 class BoundedHttp(HttpToolsProtocol):
     """Progress is what the parser hands on: a complete head, a piece of a body. Bytes without progress are what it keeps."""
 
+    head_bytes_max = HEAD_BYTES_MAX
+    head_timeout_s = HEAD_TIMEOUT_S
+
     _bytes_without_progress = 0
     _progress = False
     _head_is_open = False
@@ -35,7 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._progress = False
         super().data_received(data)
         self._bytes_without_progress = 0 if self._progress else self._bytes_without_progress + len(data)
-        if self._bytes_without_progress > HEAD_BYTES_MAX:
+        if self._bytes_without_progress > self.head_bytes_max:
             self.send_400_response("The head of the request is too large.")
         elif self._progress and not self._head_is_open:
             self._stop_waiting()
@@ -62,7 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._give_up)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

@@ -63,6 +63,12 @@ class Books:
     """KYC levels by owner, where not the default."""
     changed_objects: set[str] = field(default_factory=set)
     changed_wallets: set[str] = field(default_factory=set)
+    objects_before: frozenset[str] = field(init=False)
+    wallets_before: frozenset[str] = field(init=False)
+    """Keys of what was there before the batch; the rest is new."""
+
+    def __post_init__(self) -> None:
+        self.objects_before, self.wallets_before = frozenset(self.objects), frozenset(self.wallets)
 
     def apply(self, event: PaymentEvent) -> Applied:
         """Take the edge the event reports, once. Whatever the order, the same events end in the same books."""

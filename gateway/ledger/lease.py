@@ -34,14 +34,17 @@ class Lease:
         self.next_seq = 1
 
     async def acquire(self, stop: asyncio.Event) -> bool:
-        """Stand by until the lease is free, then hold it. False when `stop` was set first."""
+        """Stand by until the lease is free, then hold it in a new epoch. False when `stop` was set first.
+
+        One that is ours already is taken at once: the new epoch shuts out whatever of ours may still be under way.
+        """
         with suppress(DuplicateKeyError):  # every start but the first
             await self._leases.insert_one(
                 {"_id": _WRITER, "holder": "", "epoch": 0, "next_seq": 1, "expires_at": _LONG_AGO}
             )
         while not stop.is_set():
             taken = await self._leases.find_one_and_update(
-                {"_id": _WRITER, "$expr": {"$lt": ["$expires_at", "$$NOW"]}},
+                {"_id": _WRITER, "$or": [{"holder": self.holder}, {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}]},
                 [{"$set": {"holder": self.holder, "epoch": {"$add": ["$epoch", 1]}, "expires_at": self._expiry()}}],
                 return_document=ReturnDocument.AFTER,
             )

@@ -54,7 +54,10 @@ NO_LIMITS: Final = Limits(MappingProxyType({}), "")
 
 
 def read_limits(text: str, level_default: str) -> Limits:
-    """From the settings' JSON, `{"INR": {"BASIC": {"single": "5000", "day": "10000", "month": "100000"}}}`. Raises `CannotStart`."""
+    """From the settings' JSON: `{"INR": {"BASIC": {"single": "5000", "day": "10000", "month": "100000"}}}`.
+
+    Raises `CannotStart`.
+    """
     try:
         told = TypeAdapter(dict[str, dict[str, _LimitText]]).validate_python(orjson.loads(text))
         by_level = {

@@ -141,7 +141,7 @@ class LedgerStore:
         return {document["_id"]: document["kyc_level"] async for document in found}
 
     def remember(self, books: Books) -> None:
-        """After a commit: the books are now what is stored."""
+        """The books as they will be stored; `forget` if they are not."""
         self._objects.remember(books.objects)
         self._wallets.remember(books.wallets)
 
@@ -149,9 +149,8 @@ class LedgerStore:
         self._objects.forget()
         self._wallets.forget()
 
-    async def atomic(self, writes: Sequence[Writes], *, transactions: int) -> None:
+    async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
         """Write everything or nothing, durably (majority, journaled). Raises `LeaseLost` when another writer took over."""
-        next_seq = self.lease.next_seq + transactions
 
         async def body(session: AsyncClientSession) -> None:
             renewed = await self._update("leases", [self.lease.fence(next_seq)], session)
@@ -197,14 +196,25 @@ class WriteRefused(Exception):
 
 def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_seq: int, now: float) -> list[Writes]:
     """What a folded batch changes, as writes for `LedgerStore.atomic`."""
+    wallets = {key: _wallet_document(books.wallets[key], now) for key in books.changed_wallets}
+    objects = {key: _object_document(books.objects[key], now) for key in books.changed_objects}
     return [
-        Writes("wallets", replacements=[_wallet_document(books.wallets[key], now) for key in books.changed_wallets]),
-        Writes("objects", replacements=[_object_document(books.objects[key], now) for key in books.changed_objects]),
+        _by_novelty("wallets", wallets, books.wallets_before),
+        _by_novelty("objects", objects, books.objects_before),
         Writes(
             "transactions",
             inserts=[_transaction_document(each, seq, now) for seq, each in enumerate(transactions, start=first_seq)],
         ),
     ]
+
+
+def _by_novelty(collection: str, documents: dict[str, dict[str, Any]], before: frozenset[str]) -> Writes:
+    """New ones are inserted, which costs MongoDB a third of what an upsert does."""
+    return Writes(
+        collection,
+        inserts=[document for key, document in documents.items() if key not in before],
+        replacements=[document for key, document in documents.items() if key in before],
+    )
 
 
 def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> set[str]:

@@ -89,7 +89,7 @@ async def _status_of_object(database: Database, payment_id: str, found: Document
     event_id = found.get("last_event_id") or found.get("first_event_id")
     event = await database.events.find_one({"_id": event_id}, {"body": 0}) if event_id else None
     event_ids = {event_id, found.get("first_event_id"), *(transaction["event_id"] for transaction in transactions)}
-    currency = found.get("currency")
+    currency = found.get("currency") or None
     refunded_minor = found.get("refunded_minor")
     return PaymentStatus(
         payment_id=payment_id,

@@ -42,6 +42,11 @@ def signing_key(text: str, form: KeyForm) -> bytes:
         raise ValueError("is not base64 (after whsec_)") from None
 
 
+_HOW_TO_MAKE_ONE: Final = {
+    KeyForm.TEXT: "import secrets; print(secrets.token_urlsafe(32))",
+    KeyForm.WHSEC: 'import base64, secrets; print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())',
+}
+
 _SETTING_OF_SOURCE: Final = (
     ("payments", "native", "hmac_secret_key"),
     ("stripe", "stripe", "stripe_webhook_secret"),
@@ -70,7 +75,7 @@ def open_sources(settings: Settings) -> Mapping[str, Source]:
             if len(key) < KEY_BYTES_MIN:
                 problems.append(
                     f"{setting.upper()}: secret {position} is {len(key)} bytes of key, at least {KEY_BYTES_MIN} are needed; "
-                    "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'."
+                    f"make one with: python3 -c '{_HOW_TO_MAKE_ONE[scheme.key_form]}'."
                 )
             secrets.append(Secret(id=str(position), key=key))
         if secrets:

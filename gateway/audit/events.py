@@ -1,0 +1,154 @@
+"""Each stored event with the transactions that name it: one outcome, content unaltered, effects only where it was applied."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+from gateway.audit.findings import Broken, Findings
+from gateway.audit.reading import BATCH, Database, Moment, at_one_moment, grouped, joined
+from gateway.audit.records import Document, name_of
+from gateway.ingress.providers.schemes import SCHEMES
+from gateway.money import NotMoney, minor_units
+
+OUTCOMES: Final = frozenset({"applied", "rejected", "stale", "parked", "ignored"})
+WITHOUT_EFFECT: Final = frozenset({"rejected", "ignored", "stale"})
+
+SEVERAL_STEPS: Final = frozenset({"charge.refunded"})
+"""Types that report several objects at once: some may be booked while another waits, and the last step may be stale."""
+
+
+async def check_events(moment: Moment) -> Findings:
+    """I1, I9, I10, and I14 from the other side: no record without the event that caused it."""
+    findings = Findings()
+    transactions = moment.stream(
+        "transactions",
+        {"event_id": {"$type": "string"}},
+        order=[("event_id", 1)],
+        fields={"event_id": 1, "seq": 1},
+    )
+    records = grouped(transactions, key=lambda transaction: str(transaction["event_id"]))
+    events = moment.stream("events", {"_id": {"$type": "string"}}, order=[("_id", 1)])
+    async for event_id, caused, event in joined(records, ((str(found["_id"]), found) async for found in events)):
+        if event is None:
+            first = min(caused or (), key=lambda record: record["seq"])
+            why = f"the event {event_id} that caused it is not stored"
+            findings.broken("I14", Broken("transactions", name_of(first), why, first["seq"]))
+            continue
+        _check_outcome(event, bool(caused), findings)
+        _check_content(event, findings)
+    await _check_incidents(moment, findings)
+    return findings
+
+
+async def check_acknowledged(database: Database, event_ids: Iterable[str]) -> Findings:
+    """I1 from outside: each event that a sender was told is stored, is stored. Raises `AuditIncomplete`."""
+    findings = Findings()
+    waiting = iter(event_ids)
+    while asked := list(islice(waiting, BATCH)):
+        stored = await at_one_moment(database, partial(_stored, event_ids=asked))
+        findings.checked("I1", len(asked))
+        for event_id in asked:
+            if event_id not in stored:
+                findings.broken("I1", Broken("events", event_id, "was acknowledged and is not stored"))
+    return findings
+
+
+async def _stored(moment: Moment, event_ids: list[str]) -> set[str]:
+    found = moment.stream("events", {"_id": {"$in": event_ids}}, fields={"_id": 1})
+    return {event["_id"] async for event in found}
+
+
+def _check_outcome(event: Document, has_effects: bool, findings: Findings) -> None:
+    findings.checked("I1")
+    outcome = event.get("outcome")
+    fault = _outcome_fault(event, outcome)
+    if outcome == "applied" and not has_effects:
+        fault = "is applied, yet no transaction names it"
+    if fault:
+        findings.broken("I1", Broken("events", event["_id"], fault))
+    if outcome in WITHOUT_EFFECT:
+        findings.checked("I10")
+        if has_effects and not (outcome == "stale" and event.get("type") in SEVERAL_STEPS):
+            findings.broken("I10", Broken("events", event["_id"], f"is {outcome}, yet a transaction names it"))
+
+
+def _outcome_fault(event: Document, outcome: object) -> str | None:
+    if outcome is None:
+        return None if "queue" in event else "has no outcome and does not wait in the queue"
+    if outcome not in OUTCOMES:
+        return f"ended as {outcome!r}, which is no outcome"
+    if "queue" in event:
+        return f"is {outcome} and waits in the queue as well"
+    if "settled_at" not in event or not event.get("reason"):
+        return f"is {outcome} without a time or a reason"
+    if outcome == "parked" and not event.get("awaits") and not str(event["reason"]).startswith("fault: "):
+        return "is parked and awaits nothing"
+    return None
+
+
+def _check_content(event: Document, findings: Findings) -> None:
+    findings.checked("I9")
+    key = event.get("event_key")
+    due = "evt_" + hashlib.sha256(str(key).encode()).hexdigest()[:32]
+    if event["_id"] != due:
+        findings.broken("I9", Broken("events", event["_id"], "its id is not the hash of its key"))
+    elif not str(key).startswith(f"{event.get('source')}:{event.get('account')}:"):
+        findings.broken("I9", Broken("events", event["_id"], "its key is of another source or account"))
+    elif event.get("fingerprint") not in _fingerprints(event):
+        findings.broken("I9", Broken("events", event["_id"], "its content is not what its fingerprint was made of"))
+
+
+def _fingerprints(event: Document) -> set[str]:
+    """What the content may be known by: its hash, or the hash of what of it may not change where a provider's retries differ."""
+    body = event.get("body")
+    scheme = SCHEMES.get(str(event.get("scheme")))
+    if not isinstance(body, bytes) or scheme is None:
+        return set()
+    digest = hashlib.sha256(body).hexdigest()
+    if not scheme.volatile:
+        return {digest}
+    try:
+        fields = orjson.loads(body)
+        if not isinstance(fields, dict):
+            return {digest}
+        lasting: dict[str, Any] = {name: value for name, value in fields.items() if name not in scheme.volatile}
+        if scheme.name == "native":
+            written = json.loads(body, parse_float=Decimal)["amount"]
+            lasting["amount"] = minor_units(written, str(fields.get("currency")))
+        return {hashlib.sha256(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)).hexdigest()}
+    except orjson.JSONEncodeError:  # nested deeper than can be written again: known by its bytes
+        return {digest}
+    except (ValueError, KeyError, NotMoney, RecursionError):
+        return set()
+
+
+async def _check_incidents(moment: Moment, findings: Findings) -> None:
+    """A used id that came with other content is kept as evidence, and nothing else."""
+    incidents = moment.stream("incidents", fields={"event_id": 1, "fingerprint_seen": 1})
+    async for group in _batches(incidents):
+        seen = {incident["event_id"]: incident for incident in group}
+        standing = moment.stream("events", {"_id": {"$in": list(seen)}}, fields={"fingerprint": 1})
+        fingerprints = {event["_id"]: event.get("fingerprint") async for event in standing}
+        findings.checked("I9", len(group))
+        for incident in group:
+            event_id, altered = incident["event_id"], incident["fingerprint_seen"]
+            if fingerprints.get(event_id) == altered:
+                why = f"the altered content of {event_id} stands in the place of the first"
+                findings.broken("I9", Broken("incidents", name_of(incident), why))
+
+
+async def _batches(items: AsyncIterator[Document]) -> AsyncIterator[list[Document]]:
+    batch = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,13 @@
+"""The story in two halves.
+
+    reception    delivery → verified → identified → stored durably              before the 202, one event at a time
+    processing   stored events → payment events → transactions → insights       after it, a batch at a time
+
+Everything a batch causes is written in one database transaction with the outcomes of its events: after a crash an event is
+either waiting, or done with all its effects.
+"""
+
+from gateway.pipeline.processing import Prepared, Processing
+from gateway.pipeline.reception import Incidents, Reception
+
+__all__ = ["Incidents", "Prepared", "Processing", "Reception"]

@@ -1,0 +1,185 @@
+"""After the 202: stored events are folded into the books a batch at a time, and everything is written at once.
+
+In two steps, so that a batch can be prepared while the one before it is being written: `prepare` reads and computes, on
+top of what was prepared before it; `commit` writes. When a commit fails, everything prepared on top of it is void: the
+caller says `start` and begins again with what is stored.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bson.errors import BSONError
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure, PyMongoError
+from structlog import get_logger
+
+from gateway.clock import Clock, utc
+from gateway.errors import LeaseLost
+from gateway.events.event import NoMovement, Outcome, PaymentEvent
+from gateway.events.normalise import normalise
+from gateway.ledger.books import Applied
+from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
+from gateway.monitoring.metrics import SETTLED
+from gateway.pipeline.scoring import Scoring
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that is computed and not yet written."""
+
+    writes: Sequence[Writes]
+    next_seq: int
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What became of one stored event in this batch."""
+
+    event_id: str
+    outcome: Outcome
+    reason: str
+    awaits: str | None = None
+
+
+class Processing:
+    """`prepare` and `commit`, or both as `process`, by the holder of the lease alone."""
+
+    def __init__(
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        ledger: LedgerStore,
+        *,
+        clock: Clock,
+        narrate_from_score: int,
+        model_configured: bool,
+    ) -> None:
+        self._events = database["events"]
+        self._ledger = ledger
+        self._clock = clock
+        self._scoring = Scoring(database, narrate_from_score=narrate_from_score, model_configured=model_configured)
+        self._awaited: set[str] = set()
+        self._next_seq = ledger.lease.next_seq
+
+    async def start(self) -> None:
+        """Believe nothing but what is stored. After acquiring the lease, and after a commit that failed."""
+        self._ledger.forget()
+        self._scoring.forget()
+        self._next_seq = self._ledger.lease.next_seq
+        self._awaited = set(await self._events.distinct("awaits", {"awaits": {"$exists": True}}))
+
+    async def process(self, documents: Sequence[dict[str, Any]]) -> None:
+        """Settle every event of the batch. Raises `LeaseLost`, and MongoDB's errors when it cannot be reached.
+
+        A batch that MongoDB or our own code refuses is halved until the culprit stands alone; that one is parked for a person.
+        """
+        try:
+            await self.commit(await self.prepare(documents))
+        except Exception as failure:  # a fault with one event must not stop the events behind it
+            if not is_about_content(failure):
+                raise
+            await self.start()
+            await self._divide(documents, failure)
+
+    async def _divide(self, documents: Sequence[dict[str, Any]], failure: Exception) -> None:
+        if len(documents) == 1:
+            defect = str(failure) if isinstance(failure, WriteRefused) else type(failure).__name__
+            log.error("event_parked_as_poison", event_id=documents[0]["_id"], error=defect)
+            await self.commit(await self.prepare(documents, defect=defect))
+            return
+        middle = len(documents) // 2
+        await self.process(documents[:middle])
+        await self.process(documents[middle:])
+
+    async def prepare(self, documents: Sequence[dict[str, Any]], *, defect: str | None = None) -> Prepared:
+        """Fold the batch. With `defect` nothing is applied and the events are parked for that reason."""
+        now = self._clock()
+        readings = [_reading(document, defect) for document in documents]
+        books = await self._ledger.load(
+            event for reading in readings if isinstance(reading, tuple) for event in reading
+        )
+        settled: list[_Settled] = []
+        applied: list[tuple[PaymentEvent, Applied]] = []
+        for document, reading in zip(documents, readings, strict=True):
+            if isinstance(reading, NoMovement):
+                settled.append(_Settled(document["_id"], reading.outcome, reading.reason))
+                continue
+            results = [(event, books.apply(event)) for event in reading]
+            applied += [(event, result) for event, result in results if result.outcome is Outcome.APPLIED]
+            settled.append(_summary(document["_id"], [result for _, result in results]))
+        transactions = [result.transaction for _, result in applied if result.transaction]
+        released = {document["_id"] for document in documents if document["queue"] == RELEASED}
+        writes = [
+            *ledger_writes(books, transactions, first_seq=self._next_seq, now=now),
+            *await self._scoring.writes(applied, seen_before=released, now=now),
+            Writes("events", updates=[*_outcomes(settled, now), *self._releases(settled, books.changed_objects)]),
+        ]
+        self._ledger.remember(books)
+        self._next_seq += len(transactions)
+        return Prepared(writes, self._next_seq, [each.outcome for each in settled])
+
+    async def commit(self, prepared: Prepared) -> None:
+        """Write it, all or nothing."""
+        await self._ledger.atomic(prepared.writes, next_seq=prepared.next_seq)
+        for outcome in prepared.outcomes:
+            SETTLED.labels(outcome.value).inc()
+
+    def _releases(self, settled: Sequence[_Settled], changed: set[str]) -> list[dict[str, Any]]:
+        """Send parked events back to the front of the queue when what they wait for has changed."""
+        self._awaited |= {each.awaits for each in settled if each.awaits}
+        free = sorted(self._awaited & changed)
+        if not free:
+            return []
+        self._awaited.difference_update(free)
+        back = {"$set": {"queue": RELEASED}, "$unset": {"awaits": "", "outcome": "", "reason": "", "settled_at": ""}}
+        return [{"q": {"awaits": {"$in": free}}, "u": back, "multi": True}]
+
+
+RELEASED: Final = 0
+"""The queue key of a parked event that may try again: before everything that has only arrived."""
+
+
+def _reading(document: dict[str, Any], defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
+    return NoMovement(Outcome.PARKED, f"fault: {defect}") if defect else normalise(document)
+
+
+def _summary(event_id: str, results: Sequence[Applied]) -> _Settled:
+    """An event that reports several steps is parked while any of them is, else applied if any was."""
+    for outcome in (Outcome.PARKED, Outcome.APPLIED):
+        for result in results:
+            if result.outcome is outcome:
+                return _Settled(event_id, outcome, result.reason, result.awaits)
+    return _Settled(event_id, results[0].outcome, results[0].reason)
+
+
+def _outcomes(settled: Sequence[_Settled], now: float) -> list[dict[str, Any]]:
+    """One update statement per distinct ending, not one per event."""
+    alike: dict[tuple[Outcome, str, str | None], list[str]] = defaultdict(list)
+    for each in settled:
+        alike[each.outcome, each.reason, each.awaits].append(each.event_id)
+    statements = []
+    for (outcome, reason, awaits), event_ids in alike.items():
+        fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
+        if awaits:
+            fields["awaits"] = awaits
+        statements.append(
+            {"q": {"_id": {"$in": event_ids}}, "u": {"$set": fields, "$unset": {"queue": ""}}, "multi": True}
+        )
+    return statements
+
+
+def is_about_content(failure: Exception) -> bool:
+    """Whether halving the batch can find a culprit; else MongoDB could not be reached, or the lease is gone."""
+    if isinstance(failure, LeaseLost):
+        return False
+    if isinstance(failure, OperationFailure):
+        return not failure.has_error_label("TransientTransactionError") and failure.code not in _OUTAGES
+    return isinstance(failure, BSONError) or not isinstance(failure, PyMongoError)
+
+
+_OUTAGES: Final = frozenset({13, 18, 50, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
+"""Codes that speak of the server or of us rather than of a document: credentials, time limits, shutdown, not primary."""
