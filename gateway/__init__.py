@@ -2,17 +2,20 @@
 
 The map, in reading order; a stage imports only what stands above it and the foundation:
 
-    foundation   errors · money · clock · settings · mongo
+    foundation   errors · money · clock · settings · recent · problem · mongo
     ingress      may this be let in?          Delivery → VerifiedDelivery
-    events       remember before acting       VerifiedDelivery → Event → PaymentEvent
+    events       remember before acting       VerifiedDelivery → stored event → PaymentEvent
     ledger       what does it do to money?    PaymentEvent → Transaction
     analysis     what does it mean?           Transaction → Assessment
     insights     what do we tell people?      Assessment → Insight
-    pipeline     the story: receive before the 202, process after it
+    monitoring   logs, metrics, health, alerts
+    pipeline     the story: reception before the 202, processing after it
     worker       claims stored events and hands them to the pipeline in batches
-    mcp_tools    for agents
+    audit        is it all true? checks what is stored, sharing no code with what stored it
+    queries      what may be asked of what is stored
+    access       who may ask: keys, scopes, limits
     api          for programs
-    monitoring   logs, metrics, health
+    mcp_tools    for agents
     app          the socket: settings in, Starlette app out
     supervisor   starts and stops the processes: mongod, web, worker
     cli          the commands

@@ -61,7 +61,7 @@ def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock
             await rejections.drain()
             await client.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/{source}", endpoint),
             *api_routes(lambda: database, door, settings, clock=clock),
@@ -70,6 +70,8 @@ def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def webhook_endpoint(

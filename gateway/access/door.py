@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 
 from gateway.access.keyring import KeyRing
 from gateway.access.keys import Principal
-from gateway.access.limits import Group, Limits, address_key
+from gateway.access.limits import Group, Limits
 from gateway.errors import GatewayError, ScopeMissing, Unauthorized
 
 _BEARER = "bearer "
@@ -55,7 +55,7 @@ class Door:
         """Who holds `key`, counted. Raises `Unauthorized`, `Limited`, `StoreUnavailable`."""
         principal = await self.keys.verify(key) if key else None
         if principal is None:
-            self.limits.hit("refused", address_key(address))
+            self.limits.hit("refused", address)
             raise Unauthorized("This needs a key that is known and not disabled: X-API-Key, or Authorization: Bearer.")
         self.limits.hit(group, principal.key_id)
         return principal

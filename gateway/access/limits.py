@@ -43,7 +43,11 @@ class Limits:
         self._said_at = -math.inf
 
     def hit(self, group: str, key: str) -> None:
-        """Count one request of `key` (an address, a source, a key id). Raises `Limited` when it is one too many."""
+        """Count one request of `key` (an address for `refused`, else a source or key id).
+
+        Raises `Limited` when it is one too many.
+        """
+        key = address_key(key) if group == "refused" else key
         strategy = self._limiter.limiter
         try:
             for item in self._items[group]:

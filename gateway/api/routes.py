@@ -16,9 +16,9 @@ from gateway.access.limits import Group
 from gateway.api.scrape import scrape
 from gateway.clock import Clock, system_clock, utc
 from gateway.errors import BadRequest, GatewayError
-from gateway.monitoring.health import Readiness, health
 from gateway.problem import problem_response
 from gateway.queries.events import event_status
+from gateway.queries.health import Readiness, health
 from gateway.queries.history import wallet_history
 from gateway.queries.payments import payment_status
 from gateway.queries.period import period
