@@ -159,13 +159,12 @@ class LedgerStore:
             for write in writes:
                 await self._write(write, session)
 
-        async with self._database.client.start_session() as session:
-            await session.with_transaction(
-                body,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern(w="majority", j=True),
-                read_preference=ReadPreference.PRIMARY,
-            )
+        await self.lease.session.with_transaction(
+            body,
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern(w="majority", j=True),
+            read_preference=ReadPreference.PRIMARY,
+        )
         self.lease.next_seq = next_seq
 
     async def _write(self, write: Writes, session: AsyncClientSession) -> None:

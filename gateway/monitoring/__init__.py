@@ -1,1 +1,1 @@
-"""What the gateway says about itself: logs, metrics, health."""
+"""What the gateway says about itself: logs, metrics, alerts."""

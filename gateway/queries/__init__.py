@@ -10,6 +10,8 @@
     metrics     what was moved, received and refused in a period
     trouble     what needs an operator's eye
     backlog     what still waits for the worker
+    health      is the gateway well
+    past        what a wallet held at a moment
     indexes     the indexes that these questions need beyond those of the stores
 
 Nothing here writes. Amounts are given in minor units and as decimal text, never added across currencies. What a provider

@@ -60,7 +60,6 @@ def main(
     """
     if sum(map(bool, (url, ceiling, apply_only))) > 1:
         raise typer.BadParameter("--url, --ceiling and --apply-only exclude each other")
-    signal.signal(signal.SIGTERM, _stop)
     options = Options(seconds, concurrency, rate, wallets, source.value, web)
     console = Console(stderr=True)
     try:
@@ -109,4 +108,5 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     typer.run(main)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from statistics import median
 from time import monotonic
-from typing import Final
+from typing import Final, Literal
 
 from simulators.load.backlog import drained, waiting
 from simulators.load.pause import paused_worker
@@ -63,6 +63,7 @@ class Measurement:
 
     main: Slice
     every: list[Slice] = field(default_factory=list)
+    stage: Literal["whole", "apply"] = "whole"
     applied_s: float | None = None
     drain_s: float | None = None
     comparison: Comparison | None = None
@@ -110,7 +111,7 @@ class Load:
             self._announce(f"building a backlog for {self._options.seconds:g} s")
             done = self._send(gateway, self._options.seconds)
             released = monotonic()
-        seen = Measurement(done, self._every)
+        seen = Measurement(done, self._every, stage="apply")
         seen.applied_s = seen.drain_s = self._drained(gateway) - released
         return seen
 

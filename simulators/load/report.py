@@ -17,13 +17,14 @@ from simulators.load.sender import Slice
 def report(seen: Measurement, options: Options) -> dict[str, Any]:
     """Every number of the run; None where nothing was measured. Rates are per second, latencies in milliseconds."""
     latencies = ordered(seen.main.latencies)
+    applied_per_s = round(seen.applied_per_s, 1) if seen.applied_per_s else None
     return {
         "accepted": seen.main.accepted,
         "accepted_per_s": round(seen.main.accepted_per_s, 1),
         "ack_p50_ms": percentile_ms(latencies, 50),
         "ack_p95_ms": percentile_ms(latencies, 95),
         "ack_p99_ms": percentile_ms(latencies, 99),
-        "insights_per_s": round(seen.applied_per_s, 1) if seen.applied_per_s else None,
+        "insights_per_s" if seen.stage == "whole" else "applied_per_s": applied_per_s,
         "drain_s": None if seen.drain_s is None else round(seen.drain_s, 2),
         "seconds": round(seen.main.seconds, 2),
         "sent": seen.main.sent,
@@ -53,6 +54,7 @@ _ROWS = (
     ("acknowledged, 95 % within", "ack_p95_ms", "ms"),
     ("acknowledged, 99 % within", "ack_p99_ms", "ms"),
     ("webhook to stored insight", "insights_per_s", "events/s"),
+    ("applied from a backlog", "applied_per_s", "events/s"),
     ("waited for the last insight", "drain_s", "s"),
     ("ingress alone, durable", "durable_per_s", "events/s"),
     ("ingress alone, without a database", "ceiling_per_s", "events/s"),

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from simulators.gemini import ModelEndpoint, answer_to, create_app
 
-SCHEMA = {"properties": {"headline": {}, "explanation": {}, "advice": {}}}
+SCHEMA: dict[str, Any] = {"properties": {"headline": {}, "explanation": {}, "advice": {}}}
 FACTS = {
     "score": 65,
     "score_max": 100,
