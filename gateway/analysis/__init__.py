@@ -4,10 +4,10 @@ profile      what a wallet usually does: bounded running state
 features     Movement and Profile → Features: the numbers, computed from the past only
 model        Features → reasons: the rules and their points, as one table
 assessment   reasons → Assessment: score, level, confidence
-store        profiles in MongoDB
 redact       masks in every text that leaves for a model
 prompt       an insight → what Gemini is told, and the shape of its answer
 budget       how often Gemini may be asked, and when it is left alone
+retrying     the attempts of one question, within one deadline
 gemini       one question to Gemini, with its failures given names
 narrative    the story around that question: cache, tries, pending rows
 """

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gateway.analysis.features import Features, Movement, features
+from gateway.analysis.features import Features
 from gateway.analysis.model import MODEL, Reason, reasons
-from gateway.analysis.profile import Profile
 
 Level = Literal["low", "medium", "high", "critical"]
 
@@ -34,18 +33,6 @@ def assess(seen: Features) -> Assessment:
     found = reasons(seen)
     score = min(SCORE_MAX, sum(reason.points for reason in found))
     return Assessment(score, level_of(score), found, confidence(seen))
-
-
-def score_and_absorb(movement: Movement, profile: Profile) -> Assessment:
-    """Scores a movement against its wallet's past, then lets the profile learn from it."""
-    assessment = assess(features(movement, profile))
-    profile.absorb(
-        amount_minor=movement.amount_minor,
-        direction=movement.direction,
-        counterparty=movement.counterparty,
-        occurred_at=movement.occurred_at,
-    )
-    return assessment
 
 
 def level_of(score: int) -> Level:

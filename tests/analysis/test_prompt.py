@@ -1,0 +1,52 @@
+"""What goes into the question, and what may come out of the answer."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.analysis.prompt import HEADLINE_MAX, clipped, facts, facts_text, input_hash
+
+
+def test_the_facts_are_numbers_and_our_own_words(risky: dict[str, Any]) -> None:
+    """Score, amount and each reason with its numbers; neither the wallet's name nor the counterparty's."""
+    given = facts(risky)
+    assert given["amount"] == "1000.00"
+    assert [reason["code"] for reason in given["reasons"]] == ["amount", "spend_24h", "new_counterparty"]
+    assert "alice" not in facts_text(given)
+    assert "stranger" not in facts_text(given)
+
+
+def test_a_word_from_outside_is_redacted(risky: dict[str, Any]) -> None:
+    """Should a name ever come in through kind or source, it leaves masked and short."""
+    given = facts({**risky, "kind": "refund for a@b.co", "source": "x" * 5_000})
+    assert given["kind"] == "refund for [e-mail]"
+    assert len(given["source"]) <= 40
+
+
+def test_a_large_amount_is_not_mistaken_for_an_account(risky: dict[str, Any]) -> None:
+    """Numbers that our rules computed are facts, whatever their length."""
+    assert facts({**risky, "amount_minor": 1_234_567_890_12})["amount"] == "1234567890.12"
+
+
+def test_the_same_facts_give_the_same_text_and_hash(risky: dict[str, Any]) -> None:
+    """The order of the keys does not matter; the model's name does."""
+    given = facts(risky)
+    text = facts_text(given)
+    assert text == facts_text(dict(reversed(given.items())))
+    assert json.loads(text) == given
+    assert input_hash(text, "a") != input_hash(text, "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain", "plain"),
+        ("two\nlines\x00 and \x1b[31mcolour", "two lines and [31mcolour"),
+        ("x" * 500, "x" * (HEADLINE_MAX - 1) + "…"),
+        ("right\u202eleft", "right left"),
+    ],
+)
+def test_an_answer_is_cut_to_one_short_line(text: str, line: str) -> None:
+    """No control characters, no line breaks, no more than its length."""
+    assert clipped(text, HEADLINE_MAX) == line
