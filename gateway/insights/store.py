@@ -1,27 +1,22 @@
-"""The stored insights: written with the batch they belong to, read by API, MCP and reports, narrated later.
+"""The stored insights, declared, and the queue of those that wait for a narrative.
 
-Documents go in and out as plain dicts in the shape that `insight.build_insight` writes.
+They are written with the batch they belong to, in the shape that `insight.build_insight` gives, and read through `queries`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 from beanie import Document
 from pydantic import BaseModel
 from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.collection import ReturnDocument
 from pymongo.errors import PyMongoError
 
 from gateway.clock import utc
 from gateway.errors import StoreUnavailable
-
-LIMIT_MAX: Final = 500
-"""Insights of one answer; a larger `limit` is cut to it."""
-LEVELS: Final = ("low", "medium", "high", "critical", "unscored")
 
 
 class InsightReason(BaseModel):
@@ -78,50 +73,10 @@ class InsightDocument(Document):
 
 
 class InsightStore:
-    """The insights collection. Reads raise `StoreUnavailable` when MongoDB does not answer."""
+    """The insights that wait for a narrative. Raises `StoreUnavailable` when MongoDB does not answer."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._insights = database["insights"]
-
-    async def insert(self, insights: Sequence[Mapping[str, Any]], *, session: AsyncClientSession | None = None) -> None:
-        """Writes a batch. Driver errors come through as they are: a transaction needs their labels."""
-        if insights:
-            await self._insights.insert_many([dict(insight) for insight in insights], session=session)
-
-    async def by_event(self, event_id: str) -> dict[str, Any] | None:
-        async with _answering():
-            return await self._insights.find_one({"_id": event_id})
-
-    async def riskiest(
-        self, *, since: datetime, until: datetime, limit: int = 20, score_min: int = 1
-    ) -> list[dict[str, Any]]:
-        """Scored insights written from `since` to before `until`, the highest score first, then the latest."""
-        query = {"at": {"$gte": since, "$lt": until}, "score": {"$gte": score_min}}
-        async with _answering():
-            found = self._insights.find(query).sort([("score", DESCENDING), ("at", DESCENDING)])
-            return await found.limit(_bounded(limit)).to_list()
-
-    async def for_wallet(self, owner: str, *, limit: int = 20) -> list[dict[str, Any]]:
-        """The wallet's latest insights, in every currency."""
-        async with _answering():
-            found = self._insights.find({"wallet": owner}).sort("at", DESCENDING)
-            return await found.limit(_bounded(limit)).to_list()
-
-    async def counts_by_level(self, *, since: datetime, until: datetime) -> dict[str, int]:
-        """How many insights of each level were written from `since` to before `until`; every level is named."""
-        stages: list[Mapping[str, Any]] = [
-            {"$match": {"at": {"$gte": since, "$lt": until}}},
-            {"$group": {"_id": "$level", "count": {"$sum": 1}}},
-        ]
-        async with _answering():
-            cursor = await self._insights.aggregate(stages)
-            counted = {row["_id"]: row["count"] async for row in cursor}
-        return {level: counted.get(level, 0) for level in LEVELS}
-
-    async def pending_count(self) -> int:
-        """How many insights wait for a narrative."""
-        async with _answering():
-            return await self._insights.count_documents({"narrate": {"$exists": True}}, hint=[("narrate", ASCENDING)])
 
     async def claim_pending(self, *, now: float, lease_s: float) -> dict[str, Any] | None:
         """The pending insight with the highest score, the oldest of equals; nobody else gets it for `lease_s`."""
@@ -150,10 +105,6 @@ class InsightStore:
         async with _answering():
             done = await self._insights.update_many(old, absent, hint=[("narrate", ASCENDING)])
         return done.modified_count
-
-
-def _bounded(limit: int) -> int:
-    return max(1, min(limit, LIMIT_MAX))
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 
 from gateway.clock import Clock
 from gateway.errors import StoreUnavailable
+from gateway.monitoring.components import OLD_AFTER_S
 from gateway.queries.backlog import backlog
 from gateway.queries.reading import Answer, Database, answered_within
 from gateway.settings import Settings
@@ -34,6 +35,8 @@ class Health(Answer):
     backlog: int | None
     backlog_oldest_age_s: float | None
     model: Literal["configured", "absent"]
+    model_state: str
+    """As the worker last told: absent, not asked yet, ok, failing, open circuit; unknown when it tells nothing."""
     model_reason: str
     narratives_waiting: int | None
 
@@ -47,6 +50,7 @@ async def health(database: Database, settings: Settings, *, now: datetime) -> He
         waiting = await backlog(database, now=now)
         running = await _worker_runs(database, now=now)
         narratives = await _narratives_waiting(database)
+        told = await _model_told(database, now=now)
     except StoreUnavailable:
         return Health(
             status="down",
@@ -57,6 +61,7 @@ async def health(database: Database, settings: Settings, *, now: datetime) -> He
             backlog=None,
             backlog_oldest_age_s=None,
             model=model,
+            model_state="unknown",
             model_reason=reason,
             narratives_waiting=None,
         )
@@ -65,6 +70,8 @@ async def health(database: Database, settings: Settings, *, now: datetime) -> He
         problems.append("No worker holds the writer's lease: events are stored and wait.")
     if (waiting.oldest_age_s or 0.0) > BACKLOG_OLD_S:
         problems.append(f"The oldest waiting event is older than {BACKLOG_OLD_S:.0f} s.")
+    if told in ("failing", "open circuit"):
+        problems.append(f"The model does not answer ({told}): events are scored locally, their narratives wait.")
     return Health(
         status="degraded" if problems else "ok",
         problems=problems,
@@ -74,6 +81,7 @@ async def health(database: Database, settings: Settings, *, now: datetime) -> He
         backlog=waiting.waiting,
         backlog_oldest_age_s=waiting.oldest_age_s,
         model=model,
+        model_state=told,
         model_reason=reason,
         narratives_waiting=narratives,
     )
@@ -124,6 +132,14 @@ async def _worker_runs(database: Database, *, now: datetime) -> bool:
     with answered_within():
         lease = await database.leases.find_one({"_id": "writer"}, {"expires_at": 1})
     return lease is not None and lease["expires_at"] > now
+
+
+async def _model_told(database: Database, *, now: datetime) -> str:
+    with answered_within():
+        told = await database.components.find_one({"_id": "model"})
+    if told is None or (now - told["at"]).total_seconds() > OLD_AFTER_S:
+        return "unknown"
+    return str(told["state"])
 
 
 async def _narratives_waiting(database: Database) -> int:
