@@ -11,8 +11,8 @@ The map, in reading order; a stage imports only what stands above it and the fou
     monitoring   logs, metrics, health, alerts
     pipeline     the story: reception before the 202, processing after it
     worker       claims stored events and hands them to the pipeline in batches
-    audit        is it all true? checks what is stored, sharing no code with what stored it
     queries      what may be asked of what is stored
+    audit        is it all true? checks what is stored, sharing no code with what stored it
     access       who may ask: keys, scopes, limits
     api          for programs
     mcp_tools    for agents

@@ -1,4 +1,4 @@
-"""Providers, attackers, a fake model endpoint and load drivers: real HTTP against a real gateway.
+"""Providers, attackers, a fake model endpoint, load and crash drivers: real HTTP against a real gateway.
 
 Nothing here imports the gateway's verification or normalisation: the simulators are the second, independent reading of
 the same published schemes, so a mistake in one is seen by the other.
@@ -10,4 +10,6 @@ the same published schemes, so a mistake in one is seen by the other.
     http         HTTP written by hand, for what a client library refuses to send
     providers    delivers that day:          python -m simulators.providers
     attacks      tries to get in without it: python -m simulators.attacks
+    load         as much as it takes:        python -m simulators.load
+    crash        kills what it runs on:      python -m simulators.crash
 """

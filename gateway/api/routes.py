@@ -2,10 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
 
-import orjson
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,9 +10,12 @@ from starlette.routing import Route
 from gateway import __version__
 from gateway.access.door import Door, challenge, presented_key
 from gateway.access.limits import Group
+from gateway.api.answering import answer, json_response, limit_of, query_of
+from gateway.api.payments import Payments
 from gateway.api.scrape import scrape
 from gateway.clock import Clock, system_clock, utc
-from gateway.errors import BadRequest, GatewayError
+from gateway.errors import GatewayError
+from gateway.ledger.limits import read_limits
 from gateway.problem import problem_response
 from gateway.queries.events import event_status
 from gateway.queries.health import Readiness, health
@@ -27,9 +27,6 @@ from gateway.queries.trouble import errors_summary
 from gateway.queries.wallets import wallet_balances
 from gateway.settings import Settings
 
-QUERY_LENGTH_MAX: Final = 2_048
-_NO_STORE: Final = {"Cache-Control": "no-store"}
-
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -38,6 +35,7 @@ def routes(
 ) -> list[Route]:
     """Everything under the REST API. `database` is asked for at each request, because the application opens it later."""
     ask = _Questions(database, settings, clock)
+    payments = Payments(database, read_limits(settings.kyc_limits, settings.kyc_level_default), clock)
     ready = Readiness(database)
 
     def guarded(path: str, scope: str, group: Group, handler: Handler) -> Route:
@@ -48,7 +46,7 @@ def routes(
             await ready.check()
         except GatewayError as error:
             return problem_response(error)
-        return _json({"status": "ready"})
+        return json_response({"status": "ready"})
 
     return [
         Route("/health", _alive, methods=["GET"]),
@@ -57,6 +55,8 @@ def routes(
         guarded("/events/{event_id:path}", "events:read", "api", ask.event),
         guarded("/wallets/{wallet_id:path}/transactions", "wallets:read", "api", ask.wallet_transactions),
         guarded("/wallets/{wallet_id:path}", "wallets:read", "api", ask.wallet),
+        guarded("/api/v1/payments/wallet/balance", "wallets:read", "api", payments.balance),
+        guarded("/api/v1/payments/wallet/transactions", "wallets:read", "api", payments.transactions),
         guarded("/monitoring/health", "ops:read", "monitoring", ask.health),
         guarded("/monitoring/errors", "ops:read", "monitoring", ask.errors),
         guarded("/metrics", "ops:read", "monitoring", scrape),
@@ -72,44 +72,44 @@ class _Questions:
     clock: Clock
 
     async def transaction(self, request: Request) -> Response:
-        return _answer(await payment_status(self.database(), request.path_params["tx_id"]))
+        return answer(await payment_status(self.database(), request.path_params["tx_id"]))
 
     async def event(self, request: Request) -> Response:
-        return _answer(await event_status(self.database(), request.path_params["event_id"]))
+        return answer(await event_status(self.database(), request.path_params["event_id"]))
 
     async def wallet(self, request: Request) -> Response:
-        return _answer(await wallet_balances(self.database(), request.path_params["wallet_id"]))
+        return answer(await wallet_balances(self.database(), request.path_params["wallet_id"]))
 
     async def wallet_transactions(self, request: Request) -> Response:
-        query = _query(request, {"currency", "limit", "cursor"})
+        query = query_of(request, {"currency", "limit", "cursor"})
         page = await wallet_history(
             self.database(),
             request.path_params["wallet_id"],
             currency=query.get("currency"),
-            limit=_limit(query),
+            limit=limit_of(query),
             cursor=query.get("cursor"),
         )
-        return _answer(page)
+        return answer(page)
 
     async def health(self, request: Request) -> Response:
         found = await health(self.database(), self.settings, now=utc(self.clock()))
-        return _answer(found, status_code=503 if found.status == "down" else 200)
+        return answer(found, status_code=503 if found.status == "down" else 200)
 
     async def errors(self, request: Request) -> Response:
-        query = _query(request, {"period", "limit"})
+        query = query_of(request, {"period", "limit"})
         asked = period(query.get("period", "day"), utc(self.clock()))
-        return _answer(await errors_summary(self.database(), asked, limit=_limit(query)))
+        return answer(await errors_summary(self.database(), asked, limit=limit_of(query)))
 
 
 async def _alive(request: Request) -> Response:
     """The process answers; it says nothing about MongoDB, so that a restart is not the cure for an outage there."""
-    return _json({"status": "alive", "version": __version__})
+    return json_response({"status": "alive", "version": __version__})
 
 
 def _guarded(handler: Handler, door: Door, *, scope: str, group: Group) -> Handler:
     """Admit the caller, then ask; every refusal becomes a problem document with the challenge it calls for."""
 
-    async def answer(request: Request) -> Response:
+    async def admitted(request: Request) -> Response:
         address = request.client.host if request.client else ""
         try:
             await door.admit(presented_key(request.headers), address=address, group=group, scope=scope)
@@ -117,35 +117,4 @@ def _guarded(handler: Handler, door: Door, *, scope: str, group: Group) -> Handl
         except GatewayError as error:
             return problem_response(error, challenge(error, scope=scope))
 
-    return answer
-
-
-def _query(request: Request, known: set[str]) -> dict[str, str]:
-    """The query's parameters, each at most once. Raises `BadRequest` for one that this path does not have."""
-    if len(request.scope["query_string"]) > QUERY_LENGTH_MAX:
-        raise BadRequest(f"A query is at most {QUERY_LENGTH_MAX} bytes.")
-    pairs = request.query_params.multi_items()
-    query = dict(pairs)
-    if len(query) != len(pairs) or not query.keys() <= known:
-        raise BadRequest(f"This path takes these parameters, each once: {', '.join(sorted(known))}.")
-    return query
-
-
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", "20")
-    if not (text.isascii() and text.isdigit() and len(text) <= 4):
-        raise BadRequest("limit is a whole number.")
-    return int(text)
-
-
-def _answer(found: BaseModel, status_code: int = 200) -> Response:
-    return _json(found.model_dump(), status_code)
-
-
-def _json(content: object, status_code: int = 200) -> Response:
-    return Response(
-        orjson.dumps(content, option=orjson.OPT_UTC_Z),
-        status_code=status_code,
-        headers=_NO_STORE,
-        media_type="application/json",
-    )
+    return admitted

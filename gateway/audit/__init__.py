@@ -12,7 +12,8 @@
     past        balances at past moments                      I13
     report      all of them, as one report
     schedule    the same every hour, in a process of its own, with alerts
-    settlement  a provider's export, row by row
+    export_file a file of rows, CSV or JSON, one row at a time
+    settlement  what each row of a provider's export says
     reconcile   that export against the ledger
 
 It reads documents with the plain driver and imports nothing of the ledger's apply path or of the normalisers: a fault there

@@ -56,37 +56,34 @@ async def check_objects(moment: Moment) -> Findings:
 def _check_change(transaction: Transaction, thing: ProviderObject | None, history: History, findings: Findings) -> None:
     for invariant in ("I2", "I6", "I8"):
         findings.checked(invariant)
-    doubled = _doubled(transaction, history)
-    if doubled:  # it is not one of the object's changes, so it does not count among them
-        findings.broken("I2", _broken(transaction, doubled))
+    if transaction.kind in history.effects:  # not one of the object's changes, so it does not count among them
+        findings.broken("I2", _broken(transaction, f"a second {transaction.kind} of {transaction.object_key}"))
         return
-    kind = transaction.object_key.split(":", 2)[1]
+    if transaction.kind != NO_MONEY:
+        history.effects.add(transaction.kind)
+    kind = transaction.object_key.partition(":")[2].partition(":")[0]
     hold = _hold_fault(transaction, kind, history)
-    if hold:
-        findings.broken("I6", _broken(transaction, hold))
-    else:
-        edge = _edge_fault(transaction, kind, history) or _legs_fault(transaction, thing)
-        if edge:
-            findings.broken("I8", _broken(transaction, edge))
+    for invariant, fault in (
+        ("I2", _key_fault(transaction)),
+        ("I6", hold),
+        ("I8", _edge_fault(transaction, kind, history) or _legs_fault(transaction, thing)),
+    ):
+        if fault:
+            findings.broken(invariant, _broken(transaction, fault))
+            break
     history.state = transaction.to_state
     history.amount_minor = transaction.amount_minor
 
 
-def _doubled(transaction: Transaction, history: History) -> str | None:
-    """Whether the record is a second one for an effect, or has a key that would let a second one in."""
-    object_id = transaction.object_key.split(":", 2)[-1]
-    if transaction.object_key.count(":") < 2 or not transaction.object_key.startswith(f"{transaction.source}:"):
-        return "it names no object of its source"
-    money = transaction.kind != NO_MONEY
-    key = (
-        f"{transaction.source}:{transaction.kind}:{object_id}"
-        if money
-        else f"state:{transaction.event_id}:{transaction.object_key}"
-    )
-    if money and transaction.kind in history.effects:
-        return f"a second {transaction.kind} of {transaction.object_key}"
-    history.effects.add(transaction.kind)
-    return None if transaction.key == key else f"its effect key should be {key}"
+def _key_fault(transaction: Transaction) -> str | None:
+    """Any other key than the effect's own would let the same effect in again under its own."""
+    if not transaction.object_key.startswith(f"{transaction.source}:"):
+        return f"{transaction.object_key} is no object of {transaction.source}"
+    if transaction.kind == NO_MONEY:
+        due = f"state:{transaction.event_id}:{transaction.object_key}"
+    else:
+        due = f"{transaction.source}:{transaction.kind}:{transaction.object_key.split(':', 2)[-1]}"
+    return None if transaction.key == due else f"its effect key should be {due}"
 
 
 def _hold_fault(transaction: Transaction, kind: str, history: History) -> str | None:
@@ -119,6 +116,8 @@ def _edge_fault(transaction: Transaction, kind: str, history: History) -> str | 
 
 def _legs_fault(transaction: Transaction, thing: ProviderObject | None) -> str | None:
     """The edge's effect: so many times the amount for the object's owner, and the other side where it belongs."""
+    if sum(leg.amount_minor for leg in transaction.legs):  # I3's finding
+        return None
     net: dict[str, int] = {}
     for leg in transaction.legs:
         if leg.is_wallet or leg.account.startswith("receivable:"):
@@ -128,11 +127,13 @@ def _legs_fault(transaction: Transaction, thing: ProviderObject | None) -> str |
     if transaction.kind == NO_MONEY or thing is None:
         return "no money moves on this edge, yet it has legs" if net and thing is not None else None
     due = SHIFTS[transaction.kind] * transaction.amount_minor
+    if not due:
+        return f"{transaction.kind} should move nothing" if any(net.values()) else None
     if net.pop(thing.owner, None) != due:
         return f"{transaction.kind} should move {due} for {thing.owner}"
     if transaction.kind == "transfer":
         return None if len(net) == 1 and -due in net.values() else "the receiver does not get what the sender gives"
-    if net != ({f"clearing:{transaction.source}": -due} if due else {}):
+    if net != {f"clearing:{transaction.source}": -due}:
         return f"the other side of {transaction.kind} is not the source's clearing account"
     return None
 

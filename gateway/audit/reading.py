@@ -23,8 +23,8 @@ Item = TypeVar("Item")
 Left = TypeVar("Left")
 Right = TypeVar("Right")
 
-AUDIT_S_MAX: Final = 3_600.0
-"""A whole audit; MongoDB stops working on it when the time is over."""
+SORT_S_MAX: Final = 600.0
+"""Until MongoDB has sorted what it has no index for; every other step is over within the client's own timeout."""
 BATCH: Final = 500
 """Documents per answer of MongoDB: small enough that whoever shares the event loop gets its turn."""
 
@@ -61,9 +61,10 @@ class Moment:
 
     async def sorted(self, collection: str, stages: list[Document]) -> AsyncIterator[Document]:
         """An aggregation; what it sorts without an index spills to MongoDB's disk, not into our memory."""
-        found = await self.database[collection].aggregate(
-            stages, session=self.session, allowDiskUse=True, batchSize=BATCH
-        )
+        with pymongo.timeout(SORT_S_MAX):
+            found = await self.database[collection].aggregate(
+                stages, session=self.session, allowDiskUse=True, batchSize=BATCH
+            )
         async for document in found:
             yield document
 
@@ -75,9 +76,8 @@ async def at_one_moment(database: Database, read: Callable[[Moment], Awaitable[R
     """Run one pass over a snapshot. Raises `AuditIncomplete`."""
     for tries_left in reversed(range(_TRIES)):
         try:
-            with pymongo.timeout(AUDIT_S_MAX):
-                async with database.client.start_session(snapshot=True) as session:
-                    return await read(Moment(database, session))
+            async with database.client.start_session(snapshot=True) as session:
+                return await read(Moment(database, session))
         except OperationFailure as refused:
             if refused.code == _TOO_OLD:
                 raise AuditIncomplete(

@@ -17,7 +17,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
-from gateway.audit.reading import AUDIT_S_MAX, AuditIncomplete, Database
+from gateway.audit.reading import AuditIncomplete, Database
 from gateway.clock import Clock, system_clock, utc
 from gateway.monitoring.alerts import Alert, Severity, ensure_alerts, raise_alert, resolve_alerts
 
@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 LOOK_EVERY_S: Final = 30.0
 """Between two looks at whether an audit is due and whether something is parked too long."""
+AUDIT_S_MAX: Final = 3_600.0
+"""A scheduled audit; a longer one is ended and called incomplete."""
 AUDITS_KEPT_S: Final = 90 * 86_400
 PARKED_NAMED_MAX: Final = 20
 """Events that one alert names; the rest are counted."""

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from gateway.cli import asking, demo, doctor, keys, serving
+from gateway.cli import asking, auditing, demo, doctor, keys, serving, wallets
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -21,8 +21,11 @@ app.command(hidden=True)(serving.web)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.command()(asking.report)
+app.command()(auditing.audit)
+app.command()(auditing.reconcile)
 app.command()(asking.mcp)
 app.add_typer(keys.app, name="keys")
+app.add_typer(wallets.app, name="wallets")
 
 
 def main() -> None:

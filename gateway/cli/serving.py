@@ -17,6 +17,8 @@ import uvloop
 from gateway.access.limits import Limits
 from gateway.analysis.narrative import Narrator, narrate_pending
 from gateway.app import build_app, prepare
+from gateway.audit.chain import seal
+from gateway.audit.schedule import audit_apart, audit_regularly
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock
 from gateway.errors import CannotStart
@@ -28,6 +30,7 @@ from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
 from gateway.mongo.client import connect, reach
 from gateway.mongo.embedded import PrivateMongod
+from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
 from gateway.pipeline import Processing
 from gateway.settings import Settings, load_settings
@@ -161,9 +164,23 @@ async def _work(settings: Settings) -> None:
             model_configured=narrator.configured,
         )
         worker = Worker(database, lease, processing, batch_max=settings.apply_batch_max, lease_s=settings.lease_s)
-        tasks = [asyncio.create_task(worker.run(stop))]
-        if narrator.configured:
-            tasks.append(asyncio.create_task(narrate_pending(InsightStore(database), narrator, stop)))
+        tasks = [
+            asyncio.create_task(worker.run(stop)),
+            asyncio.create_task(seal(database, stop)),
+            asyncio.create_task(
+                audit_regularly(
+                    database,
+                    audit_apart(uri),
+                    stop,
+                    every_s=settings.audit_every_s,
+                    parked_after_s=settings.parked_alert_after_s,
+                )
+            ),
+        ]
+        tasks += [
+            asyncio.create_task(narrate_pending(InsightStore(database), narrator, stop)),
+            asyncio.create_task(tell(database, "model", narrator.model_state, stop)),
+        ]
         try:
             await asyncio.gather(*tasks)
         finally:

@@ -90,7 +90,7 @@ class Books:
             state=to_state,
             currency=event.currency or known.currency,
             amount_minor=event.amount_minor or known.amount_minor,
-            wallet=known.wallet or (parent.wallet if parent else event.wallet),
+            wallet=_wallet_of(event, known, parent),
             parent=event.parent_key,
             first_event_id=known.first_event_id or event.event_id,
             last_event_id=event.event_id,
@@ -184,6 +184,13 @@ class Books:
 _DISPUTE_RUNS = frozenset({"OPEN", "WITHDRAWN", "LOST"})
 
 
+def _wallet_of(event: PaymentEvent, known: ProviderObject, parent: ProviderObject | None) -> str | None:
+    """Who owns the object: the first event that says so, and nobody else once its money is on a wallet, suspense included."""
+    if known.wallet or position(known.kind, known.state) != Position(0, 0):
+        return known.wallet
+    return parent.wallet if parent else event.wallet
+
+
 def _contradiction(
     event: PaymentEvent, known: ProviderObject, parent: ProviderObject | None, to_state: str | Verdict
 ) -> str | None:
@@ -196,6 +203,10 @@ def _contradiction(
     said_again = event.step in ("captured", "completed") or event.kind != "payment"
     if settled and said_again and known.amount_minor and event.amount_minor != known.amount_minor:
         return "conflict: the amount differs from what was told before"
+    if known.parent and event.parent_key != known.parent:
+        return "conflict: it belonged to another payment before"
+    if event.kind == "transfer" and event.counterparty == event.wallet:
+        return "conflict: sender and receiver are one"
     if parent is not None and event.currency != parent.currency:
         return f"conflict: {event.currency} against the payment's {parent.currency}"
     if parent is not None and event.kind == "refund" and to_state == "SUCCEEDED":

@@ -37,13 +37,18 @@ class _LimitText(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`by_level[currency][level]`; a currency or level without an entry has no limit."""
+    """`by_level[currency][level]`; a currency without the level has no limit. A level that no currency names (it was taken
+    out of the settings after owners had it) is the default one: forgetting a level must not open the gate."""
 
     by_level: Mapping[str, Mapping[str, Limit]]
     level_default: str
 
     def of(self, currency: str, level: str | None) -> Limit | None:
-        return self.by_level.get(currency, {}).get(level or self.level_default)
+        return self.by_level.get(currency, {}).get(self.known(level))
+
+    def known(self, level: str | None) -> str:
+        """The level that counts for an owner who was given `level`, or none."""
+        return level if level is not None and level in self.levels else self.level_default
 
     @property
     def levels(self) -> frozenset[str]:
@@ -85,7 +90,7 @@ def refusal(wallet: Wallet, amount_minor: int, limit: Limit | None, at: float) -
         return "insufficient funds (PAY_002)"
     if limit is None:
         return None
-    day = day_key(at)
+    day = wallet.window(day_key(at))
     if amount_minor > limit.single_minor:
         return "over the limit of one transaction (PAY_005)"
     if amount_minor + used(wallet.day, wallet.day_used_minor, day) > limit.day_minor:

@@ -149,6 +149,11 @@ class LedgerStore:
         self._objects.forget()
         self._wallets.forget()
 
+    async def last_booked_at(self) -> float:
+        """When the last transaction was booked, unix seconds; 0 before the first."""
+        last = await self._database["transactions"].find_one({}, {"at": 1}, sort=[("seq", DESCENDING)])
+        return last["at"].timestamp() if last else 0.0
+
     async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
         """Write everything or nothing, durably (majority, journaled). Raises `LeaseLost` when another writer took over."""
 

@@ -65,15 +65,24 @@ class Wallet:
         wallet = replace(self, balance_minor=after, locked_minor=held, receivable_minor=owed, version=self.version + 1)
         return wallet, Change(after - self.balance_minor, locked, self.receivable_minor - owed)
 
+    def window(self, day: str) -> str:
+        """The day that something sent on `day` counts in. A window never goes back: what arrives late, after the first of
+        the next day, counts in that day; reopening the day before would forget what the new one has used."""
+        return max(day, self.day)
+
     def having_sent(self, amount_minor: int, day: str) -> "Wallet":
-        """The wallet with the amount counted in its windows of that day and month."""
+        """The wallet with the amount counted in its windows of that day and month, up to `BALANCE_MINOR_MAX`: far beyond any
+        limit, and a sum that MongoDB can hold where there is none."""
+        day = self.window(day)
         month = day[:7]
+        day_used = amount_minor + (self.day_used_minor if self.day == day else 0)
+        month_used = amount_minor + (self.month_used_minor if self.month == month else 0)
         return replace(
             self,
             day=day,
-            day_used_minor=amount_minor + (self.day_used_minor if self.day == day else 0),
+            day_used_minor=min(day_used, BALANCE_MINOR_MAX),
             month=month,
-            month_used_minor=amount_minor + (self.month_used_minor if self.month == month else 0),
+            month_used_minor=min(month_used, BALANCE_MINOR_MAX),
         )
 
 

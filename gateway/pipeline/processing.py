@@ -64,12 +64,14 @@ class Processing:
         self._scoring = Scoring(database, narrate_from_score=narrate_from_score, model_configured=model_configured)
         self._awaited: set[str] = set()
         self._next_seq = ledger.lease.next_seq
+        self._booked_at = 0.0
 
     async def start(self) -> None:
         """Believe nothing but what is stored. After acquiring the lease, and after a commit that failed."""
         self._ledger.forget()
         self._scoring.forget()
         self._next_seq = self._ledger.lease.next_seq
+        self._booked_at = await self._ledger.last_booked_at()
         self._awaited = set(await self._events.distinct("awaits", {"awaits": {"$exists": True}}))
 
     async def process(self, documents: Sequence[dict[str, Any]]) -> None:
@@ -97,7 +99,7 @@ class Processing:
 
     async def prepare(self, documents: Sequence[dict[str, Any]], *, defect: str | None = None) -> Prepared:
         """Fold the batch. With `defect` nothing is applied and the events are parked for that reason."""
-        now = self._clock()
+        now = self._booking_time()
         readings = [_reading(document, defect) for document in documents]
         books = await self._ledger.load(
             event for reading in readings if isinstance(reading, tuple) for event in reading
@@ -127,6 +129,12 @@ class Processing:
         await self._ledger.atomic(prepared.writes, next_seq=prepared.next_seq)
         for outcome in prepared.outcomes:
             SETTLED.labels(outcome.value).inc()
+
+    def _booking_time(self) -> float:
+        """Now, but never before what is booked already: a past balance is found by time, so time must go with the sequence
+        though the clock is set back, or the writer before this one had a fast one."""
+        self._booked_at = max(self._booked_at, self._clock())
+        return self._booked_at
 
     def _releases(self, settled: Sequence[_Settled], changed: set[str]) -> list[dict[str, Any]]:
         """Send parked events back to the front of the queue when what they wait for has changed."""

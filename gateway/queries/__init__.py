@@ -6,6 +6,8 @@
     events      what became of one delivery
     wallets     what a wallet holds
     history     what moved it, newest first, page by page
+    allowance   what it holds and what may still go out of it today and this month
+    statement   what came and went, each movement once with the state it is in now
     fraud       what looked risky in a period
     metrics     what was moved, received and refused in a period
     trouble     what needs an operator's eye

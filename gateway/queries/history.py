@@ -1,19 +1,16 @@
 """What moved a wallet, newest first, page by page."""
 
-import base64
-import binascii
 import re
 from datetime import datetime
 from typing import Any, Final
 
 from gateway.errors import BadRequest
 from gateway.money import decimal_text
+from gateway.queries.paging import cursor_of, seq_of
 from gateway.queries.reading import Answer, Database, Document, answered_within, page_size
 from gateway.queries.wallets import find_wallets
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{2,28}")
-_SEQ: Final = re.compile(rb"[0-9]{1,18}")
 
 
 class WalletEntry(Answer):
@@ -51,7 +48,7 @@ async def wallet_history(
     page_size(limit)
     if currency is not None and not _CURRENCY.fullmatch(currency):
         raise BadRequest("currency is a code of three capital letters, such as USD.")
-    before = _seq(cursor) if cursor is not None else None
+    before = seq_of(cursor) if cursor is not None else None
     with answered_within():
         wallets = await find_wallets(database, wallet_id)
         owner = wallets[0]["owner"]
@@ -67,7 +64,7 @@ async def wallet_history(
     return WalletHistory(
         wallet_id=wallet_id,
         entries=[_entry(transaction, owner) for transaction in page],
-        next_cursor=_cursor(page[-1]["seq"]) if len(found) > limit else None,
+        next_cursor=cursor_of(page[-1]["seq"]) if len(found) > limit else None,
     )
 
 
@@ -91,19 +88,3 @@ def _entry(transaction: Document, owner: str) -> WalletEntry:
         occurred_at=transaction["occurred_at"],
         applied_at=transaction["at"],
     )
-
-
-def _cursor(seq: int) -> str:
-    return base64.urlsafe_b64encode(str(seq).encode()).decode().rstrip("=")
-
-
-def _seq(cursor: str) -> int:
-    """Opaque to callers, checked by us: a cursor that we never gave is refused, not guessed at."""
-    try:
-        if _CURSOR.fullmatch(cursor):
-            decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            if _SEQ.fullmatch(decoded):
-                return int(decoded)
-    except binascii.Error:
-        pass
-    raise BadRequest("This cursor was not given by the gateway; start again without one.")

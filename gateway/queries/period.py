@@ -43,13 +43,13 @@ def period(text: str, now: datetime) -> Period:
     if not dots:
         raise BadRequest(f"This is no period. {PERIOD_HELP}")
     try:
-        return Period(_moment(first), _moment(last))
+        return Period(moment(first), moment(last))
     except (ValueError, OverflowError):
         raise BadRequest(f"This is no period. {PERIOD_HELP}") from None
 
 
-def _moment(text: str) -> datetime:
-    """A date is its first moment; a time without a zone is UTC."""
+def moment(text: str) -> datetime:
+    """A date is its first moment; a time without a zone is UTC. Raises `ValueError`, and `OverflowError` at the calendar's ends."""
     if not _MOMENT.fullmatch(text):
         raise ValueError(text)
     if "T" not in text:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from gateway.errors import NotFound
+from gateway.errors import BadRequest, NotFound
 from gateway.money import decimal_text
 from gateway.queries.reading import Answer, Database, Document, answered_within, identifier
 
@@ -57,6 +57,22 @@ async def find_wallets(database: Database, wallet_id: str) -> list[Document]:
             "USD:alice; a wallet exists from the first event that moves money through it."
         )
     return owned
+
+
+async def find_wallet(database: Database, wallet_id: str, currency: str | None) -> Document:
+    """The one wallet that an id names, `currency` deciding where an owner has several. Raises `NotFound`, and
+    `BadRequest` that names the currencies where none was given."""
+    found = await find_wallets(database, wallet_id)
+    if currency is None and len(found) > 1:
+        raise BadRequest(f"This owner has wallets in several currencies; ask for one: {_named(found)}.")
+    for wallet in found:
+        if currency in (None, wallet["currency"]):
+            return wallet
+    raise NotFound(f"No wallet with this id and currency is stored; there are: {_named(found)}.")
+
+
+def _named(wallets: list[Document]) -> str:
+    return ", ".join(f"currency={wallet['currency']}" for wallet in wallets)
 
 
 def _balance(wallet: Document) -> Balance:

@@ -53,7 +53,11 @@ def optional_identifier(fields: object, *path: str) -> str | None:
 def owner(fields: object, *path: str) -> str | None:
     """A wallet's owner; a name of our own accounts is none."""
     found = optional_identifier(fields, *path)
-    return None if found is None or found.startswith("suspense:") else found
+    return found if found is not None and is_owner(found) else None
+
+
+def is_owner(name: str) -> bool:
+    return bool(_ID.fullmatch(name)) and not name.startswith("suspense:")
 
 
 def currency_code(fields: object, *path: str) -> str:

@@ -30,12 +30,17 @@ _SUBSCRIPTION_STEPS: Final = {
     "subscription.completed": "completed",
     "subscription.expired": "expired",
 }
+_SUBSCRIPTION_STATES: Final = frozenset(
+    {"created", "authenticated", "active", "pending", "halted", "paused", "completed", "expired"}
+)
+"""As Razorpay spells them, and we; only "cancelled" is another word here."""
 
 
 def read(told: Told) -> tuple[PaymentEvent, ...] | None:
-    """The step the event reports; None when its type has no rule."""
+    """The step the event reports; None when its type has no rule, or it tells of nothing that was ours."""
     reader = _TYPES.get(told.type)
-    return (reader(told),) if reader else None
+    event = reader(told) if reader else None
+    return (event,) if event else None
 
 
 def _entity(told: Told, kind: str) -> dict[str, Any]:
@@ -62,9 +67,26 @@ def _money(told: Told, *, kind: str, step: str) -> PaymentEvent:
     )
 
 
+def _refund(told: Told, *, step: str) -> PaymentEvent | None:
+    """A refund of a payment that was never captured is Razorpay's own: the authorisation lapsed and nothing of ours moves
+    (razorpay.com/docs/webhooks/refunds, "Identify Auto-Refunds")."""
+    if at(told.fields, "payload", "payment", "entity", "captured") is not False:
+        return _money(told, kind="refund", step=step)
+    return None if step == "failed" else _money(told, kind="payment", step="canceled")
+
+
 def _dispute_closed(told: Told) -> PaymentEvent:
     status = _entity(told, "dispute").get("status")
     return _money(told, kind="dispute", step=status if status in ("won", "lost") else "closed")
+
+
+def _subscription_updated(told: Told) -> PaymentEvent:
+    """An update of the plan leaves the state; the entity says which it is."""
+    status = str(_entity(told, "subscription").get("status"))
+    step = "canceled" if status == "cancelled" else status
+    if step not in _SUBSCRIPTION_STATES | {"canceled"}:
+        raise Unreadable("subscription status is unknown")
+    return _subscription(told, step=step)
 
 
 def _subscription(told: Told, *, step: str) -> PaymentEvent:
@@ -95,14 +117,14 @@ def _counterparty(entity: dict[str, Any]) -> str | None:
     )
 
 
-_TYPES: Final[Mapping[str, Callable[[Told], PaymentEvent]]] = {
+_TYPES: Final[Mapping[str, Callable[[Told], PaymentEvent | None]]] = {
     "payment.authorized": partial(_money, kind="payment", step="authorized"),
     "payment.captured": partial(_money, kind="payment", step="captured"),
     "order.paid": partial(_money, kind="payment", step="captured"),
     "payment.failed": partial(_money, kind="payment", step="failed"),
-    "refund.created": partial(_money, kind="refund", step="created"),
-    "refund.processed": partial(_money, kind="refund", step="succeeded"),
-    "refund.failed": partial(_money, kind="refund", step="failed"),
+    "refund.created": partial(_refund, step="created"),
+    "refund.processed": partial(_refund, step="succeeded"),
+    "refund.failed": partial(_refund, step="failed"),
     "payment.dispute.created": partial(_money, kind="dispute", step="created"),
     "payment.dispute.under_review": partial(_money, kind="dispute", step="updated"),
     "payment.dispute.action_required": partial(_money, kind="dispute", step="updated"),
@@ -113,5 +135,6 @@ _TYPES: Final[Mapping[str, Callable[[Told], PaymentEvent]]] = {
     "payout.processed": partial(_money, kind="payout", step="processed"),
     "payout.reversed": partial(_money, kind="payout", step="reversed"),
     "payout.failed": partial(_money, kind="payout", step="failed"),
+    "subscription.updated": _subscription_updated,
     **{name: partial(_subscription, step=step) for name, step in _SUBSCRIPTION_STEPS.items()},
 }

@@ -80,12 +80,22 @@ def _charge_succeeded(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, 
 
 
 def _charge_refunded(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, ...] | None:
+    """The refunds that are listed (API versions before 2022-11-15 do); of a charge that was never captured, the authorisation
+    is released."""
+    if thing.get("captured") is False:
+        return _payment(told, thing, step="canceled", amount="amount")
     refunds = at(thing, "refunds", "data")
-    if not isinstance(refunds, list) or not refunds:
+    if not isinstance(refunds, list):
         return None
     if not all(isinstance(refund, dict) for refund in refunds):
         raise Unreadable("data.object.refunds.data lists something that is no refund")
-    return tuple(event for refund in refunds for event in _refund(told, refund))
+    booked = [event for refund in refunds if not _is_release(thing, refund) for event in _refund(told, refund)]
+    return tuple(booked) or None
+
+
+def _is_release(charge: dict[str, Any], refund: dict[str, Any]) -> bool:
+    """What a capture in part leaves is listed as a refund, too. Nothing was captured of it, so no balance transaction is its."""
+    return charge.get("amount_captured") != charge.get("amount") and refund.get("balance_transaction", "") is None
 
 
 def _refund(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, ...]:
@@ -201,7 +211,16 @@ _TYPES: Final[Mapping[str, _Reader]] = {
     "payout.canceled": partial(_payout, step="canceled"),
     **{
         f"customer.subscription.{name}": _subscription
-        for name in ("created", "updated", "deleted", "paused", "resumed", "trial_will_end")
+        for name in (
+            "created",
+            "updated",
+            "deleted",
+            "paused",
+            "resumed",
+            "trial_will_end",
+            "pending_update_applied",
+            "pending_update_expired",
+        )
     },
     "invoice.paid": partial(_invoice, step="paid"),
     "invoice.payment_failed": partial(_invoice, step="payment_failed"),

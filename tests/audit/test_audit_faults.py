@@ -1,0 +1,93 @@
+"""Every invariant has mistakes that hurt it, and the audit names the invariant and the record."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from booked_store import Document
+from faults import FAULTS, Fault, event_of
+
+from gateway.audit.findings import INVARIANTS
+from gateway.audit.report import Report, audit
+from gateway.queries.reading import Database
+
+Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
+
+
+def broken(report: Report) -> list[str]:
+    return [check.id for check in report.checks if check.broken]
+
+
+def test_a_store_that_the_engine_wrote_breaks_nothing(books: Ask) -> None:
+    """And every invariant but the unsealed chain had something to be held against."""
+    report = books(audit)
+    assert broken(report) == []
+    assert [check.id for check in report.checks if not check.checked] == ["I12"]
+
+
+def test_an_empty_store_breaks_nothing(empty: Ask) -> None:
+    """There is nothing to find."""
+    assert empty(audit).ok
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_mistake_is_found_by_its_invariant_and_by_no_other(books: Ask, fault: Fault) -> None:
+    """The report names the invariant and the first broken record."""
+    report = books(lambda database: made(database, fault))
+    assert broken(report) == list(fault.broken)
+    assert report.first is not None
+    assert report.first.first is not None
+    if fault.record:
+        assert fault.record in books(lambda database: names(database, report.first.first.record))
+
+
+async def made(database: Database, fault: Fault) -> Report:
+    await fault.make(database)
+    return await audit(database)
+
+
+async def names(database: Database, record: str) -> set[str]:
+    """What a record is known by: its id, the transactions of an event, its former outcome."""
+    known: set[str] = {record, record.partition(":")[0]}
+    async for transaction in database.transactions.find({"event_id": record}):
+        known.add(transaction["_id"])
+    event: Document | None = await database.events.find_one({"_id": record})
+    if event:
+        known |= {"ignored" if "downtime" in event["type"] else "", str(event.get("outcome"))}
+    return known
+
+
+def test_every_invariant_has_a_mistake() -> None:
+    """Those of the chain and of past balances that need a seal or a faulty question have theirs beside them."""
+    elsewhere = {"I5", "I12"}  # test_engine_faults, test_chain
+    assert {invariant for fault in FAULTS for invariant in fault.broken} | elsewhere == set(INVARIANTS)
+
+
+def test_an_acknowledged_event_that_is_missing_is_named(books: Ask) -> None:
+    """Acknowledged before it was durable: only the sender's own list can show it."""
+
+    async def lose(database: Database) -> Report:
+        kept = await event_of(database, "razorpay:capture:pay_1")
+        lost = await database.events.find_one_and_delete({"outcome": "ignored"})
+        assert lost
+        report = await audit(database, acknowledged=[kept, lost["_id"]])
+        assert report.first
+        assert report.first.first
+        assert report.first.first.record == lost["_id"]
+        return report
+
+    assert broken(books(lose)) == ["I1"]
+
+
+@pytest.mark.parametrize("collection", ["transactions", "wallets", "objects"])
+@pytest.mark.parametrize("shape", [{"_id": "junk"}, {"_id": 7, "seq": "x", "legs": 3}, {"_id": "a:b:c", "legs": [{}]}])
+def test_a_record_of_no_known_shape_is_a_finding_and_not_a_crash(books: Ask, collection: str, shape: Document) -> None:
+    """Whoever can write to the store can write anything."""
+
+    async def write(database: Database) -> Report:
+        await database[collection].insert_one(dict(shape))
+        return await audit(database)
+
+    report = books(write)
+    assert not report.ok
+    assert any(check.first and "cannot be read" in check.first.why for check in report.checks)

@@ -1,0 +1,96 @@
+"""The balance at a past moment: what the wallet held when everything booked by then had been booked, and nothing later."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from booked_store import NOW, Booking, razorpay
+
+from gateway.audit.report import audit
+from gateway.errors import NotFound
+from gateway.queries import past
+from gateway.queries.past import balance_at
+from gateway.queries.reading import Database
+
+Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(NOW + seconds, UTC)
+
+
+@pytest.fixture
+def captured(empty: Ask) -> Ask:
+    """Captures of 1, 2, 4, 8 … for alice, two per batch, a batch every ten seconds; the balance's bits say which are in it."""
+    events = [razorpay("payment.captured", f"pay_{n}", 2**n) for n in range(6)]
+    events.append(razorpay("payout.initiated", "pout_1", 32))
+    empty(lambda database: Booking(database).book(events, batch=2))
+    return empty
+
+
+@pytest.mark.parametrize(
+    ("seconds", "balance", "locked"),
+    [(0, 0b11, 0), (9.999, 0b11, 0), (10, 0b1111, 0), (20, 0b111111, 0), (30, 0b111111, 32), (10**9, 0b111111, 32)],
+)
+def test_a_past_balance_holds_what_was_booked_by_then(captured: Ask, seconds: float, balance: int, locked: int) -> None:
+    """A batch shares its moment and counts whole."""
+    found = captured(lambda database: balance_at(database, "alice", "INR", at(seconds)))
+    assert (found.balance_minor, found.locked_minor, found.available_minor) == (balance, locked, balance - locked)
+
+
+def test_before_its_first_movement_a_wallet_was_not_there(captured: Ask) -> None:
+    """Which is not the same as holding nothing."""
+    with pytest.raises(NotFound):
+        captured(lambda database: balance_at(database, "alice", "INR", at(-1)))
+
+
+@pytest.mark.parametrize(("owner", "currency"), [("bob", "INR"), ("alice", "USD")])
+def test_a_wallet_that_never_moved_has_no_past(captured: Ask, owner: str, currency: str) -> None:
+    """Also not in another currency."""
+    with pytest.raises(NotFound):
+        captured(lambda database: balance_at(database, owner, currency, at(60)))
+
+
+def test_a_suspense_wallet_has_a_past_too(books: Ask) -> None:
+    """Its account is named by its owner alone."""
+    found = books(lambda database: balance_at(database, "suspense:razorpay", "INR", at(10_000)))
+    assert (found.balance, found.locked) == ("8.00", "0.00")
+
+
+def test_the_answer_is_in_decimals_and_minor_units(books: Ask) -> None:
+    """With the transaction that left the wallet so."""
+    found = books(lambda database: balance_at(database, "bob", "INR", at(10_000)))
+    assert (found.wallet_id, found.balance, found.locked, found.available) == ("INR:bob", "73.00", "40.00", "33.00")
+    assert (found.balance_minor, found.seq) == (73_00, 20)
+
+
+def test_an_old_moment_is_asked_of_two_indexes(captured: Ask) -> None:
+    """However long ago: neither look-up walks through what came since."""
+
+    async def explained(database: Database) -> list[int]:
+        where = database.transactions.find({"at": {"$lte": at(0)}}, {"at": 1}).sort("at", -1).limit(1)
+        leg = database.transactions.find({"wallets": "alice", "seq": {"$lte": 2}}).sort("seq", -1).limit(1)
+        plans = [await cursor.explain() for cursor in (where, leg)]
+        return [plan["executionStats"]["totalKeysExamined"] for plan in plans]
+
+    assert captured(explained) == [1, 1]
+
+
+def test_a_wrong_past_is_found_by_the_audit(captured: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I13: what callers are told against a replay of the legs."""
+
+    async def one_too_early(*arguments: Any) -> int:
+        return await position(*arguments) - 1
+
+    position = past._position
+    monkeypatch.setattr(past, "_position", one_too_early)
+    report = captured(audit)
+    assert [check.id for check in report.checks if check.broken] == ["I13"]
+    assert report.first.first.record == "INR:alice"
+
+
+def test_times_of_day_in_another_zone_are_the_same_moments(captured: Ask) -> None:
+    """A moment is a moment."""
+    zoned = at(10).astimezone(datetime.now().astimezone().tzinfo) + timedelta(0)
+    assert captured(lambda database: balance_at(database, "alice", "INR", zoned)).balance_minor == 0b1111
