@@ -1,0 +1,183 @@
+"""The worker: drains what waits in batches, gives way to another writer, and comes back after whatever failed."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from booked_store import Document, on_database, razorpay, transfer
+
+from gateway.clock import system_clock
+from gateway.ledger.lease import Lease
+from gateway.ledger.store import LedgerStore
+from gateway.pipeline import Processing
+from gateway.queries.reading import Database
+from gateway.worker import Worker
+
+
+@asynccontextmanager
+async def _working(database: Database, *, batch_max: int = 10, lease_s: float = 0.6) -> AsyncIterator[Lease]:
+    """A worker as a process runs it, for as long as the block lasts."""
+    lease = Lease(database, lease_s=lease_s)
+    processing = Processing(
+        database, LedgerStore(database, lease), clock=system_clock, narrate_from_score=60, model_configured=False
+    )
+    worker = Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    try:
+        yield lease
+    finally:
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+
+
+async def _until_settled(database: Database) -> None:
+    async with asyncio.timeout(20):
+        while await database["events"].count_documents({"outcome": {"$exists": False}}):
+            await asyncio.sleep(0.02)
+
+
+async def _balance(database: Database, wallet: str) -> int:
+    found = await database["wallets"].find_one({"_id": f"INR:{wallet}"})
+    assert found is not None
+    return int(found["balance_minor"])
+
+
+def _payments(count: int, *, prefix: str = "t") -> list[Document]:
+    """Each with its own place in the queue, as real ones have."""
+    made = [transfer(f"{prefix}{n}", "alice", "bob", "1.00") for n in range(count)]
+    return [{**event, "queue": event["queue"] + n} for n, event in enumerate(made)]
+
+
+def test_a_backlog_is_drained_in_batches(mongo_uri: str, database_name: str) -> None:
+    """Every event once, over many batches that are prepared on top of each other, in the order of the queue."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(95))
+        async with _working(database):
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 9_500
+        rows = await database["transactions"].find().sort("seq", 1).to_list()
+        assert [row["object"] for row in rows] == [f"payments:transfer:t{n}" for n in range(95)]
+        versions = [leg["version"] for row in rows for leg in row["legs"] if leg["account"] == "wallet:bob"]
+        assert versions == list(range(1, 96))
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_events_of_one_moment_are_all_found(mongo_uri: str, database_name: str) -> None:
+    """More of them than a batch holds, with the same place in the queue: none is passed over for good."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many([{**event, "queue": 5} for event in _payments(37)])
+        async with _working(database):
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 3_700
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_what_arrives_meanwhile_is_picked_up(mongo_uri: str, database_name: str) -> None:
+    """Also with an earlier place in the queue than what is being worked on: clocks of two web processes may differ."""
+
+    async def story(database: Database) -> None:
+        events = _payments(60)
+        random.Random(7).shuffle(events)
+        async with _working(database, batch_max=5):
+            for event in events:
+                await database["events"].insert_one(event)
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 6_000
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_poisoned_event_stops_nobody(mongo_uri: str, database_name: str) -> None:
+    """Found by halving its batch, parked alone; what was prepared on top of its batch is prepared again."""
+
+    async def story(database: Database) -> None:
+        events = _payments(45)
+        for number in (0, 17, 44):
+            events[number]["scheme"] = "unheard-of"
+        await database["events"].insert_many(events)
+        async with _working(database):
+            await _until_settled(database)
+        assert await database["events"].count_documents({"outcome": "parked"}) == 3
+        assert await _balance(database, "bob") == 4_200
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_refund_waits_for_its_payment(mongo_uri: str, database_name: str) -> None:
+    """Parked by one batch and released by a later one, to the front of the queue."""
+
+    async def story(database: Database) -> None:
+        early = [razorpay("refund.processed", f"rfnd_{n}", 10, of=f"pay_{n}") for n in range(15)]
+        late = [razorpay("payment.captured", f"pay_{n}", 100, n=1) for n in range(15)]
+        events = [{**event, "queue": 100 + n} for n, event in enumerate([*early, *late])]
+        await database["events"].insert_many(events)
+        async with _working(database, batch_max=4):
+            async with asyncio.timeout(20):
+                while await database["events"].count_documents({"outcome": "applied"}) < 30:
+                    await asyncio.sleep(0.02)
+        assert await _balance(database, "alice") == 15 * 90
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_of_two_workers_one_writes_and_the_other_takes_over(mongo_uri: str, database_name: str) -> None:
+    """While both run each event is applied once; when the first stops, the second goes on with what it left."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(40))
+        async with _working(database, batch_max=3) as second:
+            async with _working(database, batch_max=3) as first:
+                await _until_settled(database)
+                assert (first.epoch, second.epoch) in ((1, 0), (0, 1))
+            await database["events"].insert_many(_payments(20, prefix="u"))
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 6_000
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_worker_whose_lease_was_taken_stands_by_and_comes_back(mongo_uri: str, database_name: str) -> None:
+    """It forgets what it remembered of the books, since another has written meanwhile, and takes the lease when it is free."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(10))
+        async with _working(database, lease_s=5):
+            await _until_settled(database)
+            await _steal(database)
+            await database["wallets"].update_one({"_id": "INR:bob"}, {"$set": {"balance_minor": 5_000, "version": 77}})
+            await database["events"].insert_many(_payments(10, prefix="u"))
+            await asyncio.sleep(0.3)
+            assert await _balance(database, "bob") == 5_000
+            await database["leases"].update_one(
+                {"_id": "writer"}, [{"$set": {"expires_at": {"$subtract": ["$$NOW", 1]}}}]
+            )
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 6_000
+
+    on_database(mongo_uri, database_name, story)
+
+
+async def _steal(database: Database) -> None:
+    held = {"holder": "another", "epoch": {"$add": ["$epoch", 1]}, "expires_at": {"$add": ["$$NOW", 60_000]}}
+    await database["leases"].update_one({"_id": "writer"}, [{"$set": held}])
+
+
+def test_an_idle_worker_keeps_its_lease(mongo_uri: str, database_name: str) -> None:
+    """With nothing to write it renews, so a standby does not take over for no reason."""
+
+    async def story(database: Database) -> None:
+        async with _working(database, lease_s=0.6):
+            await asyncio.sleep(1.5)
+            lease = await database["leases"].find_one({"_id": "writer"})
+            free = await database["leases"].count_documents({"$expr": {"$lt": ["$expires_at", "$$NOW"]}})
+        assert lease is not None
+        assert (lease["epoch"], free) == (1, 0)
+
+    on_database(mongo_uri, database_name, story)
