@@ -1,5 +1,6 @@
 """What the demo shows, each part as one table or panel. Everything printed was asked of the running gateway."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,19 +109,25 @@ def insights(console: Console, patterns: Mapping[str, Any]) -> None:
 
 def onward(console: Console, url: str, key: str, data_dir: Path, report: Path) -> None:
     console.print(Rule("Look further", align="left"))
+    python = _from_here(Path(sys.executable))
     environment = f"set -a; . {data_dir}/secrets.env; set +a"
     for what, how in (
         ("report", f"{report}"),
-        ("another", f"gateway report --period day --out report-out --data-dir {data_dir}"),
+        ("report anew", f"{python} -m gateway report --period day --out report-out --data-dir {data_dir}"),
         ("API key", key),
         ("API", f'curl -H "X-API-Key: {key}" {url}/monitoring/health'),
         ("MCP", f"{url}/mcp  with the header  Authorization: Bearer {key}"),
-        ("MCP, stdio", f"gateway mcp --data-dir {data_dir}"),
-        ("send more", f"({environment}; python -m simulators.providers --url {url})"),
-        ("attack it", f"({environment}; python -m simulators.attacks --url {url})"),
+        ("MCP, stdio", f"{python} -m gateway mcp --data-dir {data_dir}"),
+        ("send more", f"({environment}; {python} -m simulators.providers --url {url})"),
+        ("attack it", f"({environment}; {python} -m simulators.attacks --url {url})"),
         ("log", f"{data_dir}/server.log"),
     ):
         console.print(f"[bold]{what:<11}[/] {how}", soft_wrap=True, highlight=False)
+
+
+def _from_here(path: Path) -> Path:
+    """As one would type it in this folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def serving(console: Console, url: str) -> None:
