@@ -1,11 +1,11 @@
 """Group commit: nobody is lost, nobody gets another's answer, and a failure is over with its batch."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailable
@@ -41,6 +41,16 @@ class Disk:
         return GroupCommit(self.write, batch_max=batch_max, waiting_max=waiting_max)
 
 
+def _run(story: Callable[[], Awaitable[None]]) -> None:
+    """A submitter that is forgotten waits for ever; here it fails."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(5):
+            await story()
+
+    asyncio.run(bounded())
+
+
 def test_what_arrives_during_a_write_goes_together_into_the_next() -> None:
     """The first goes alone and at once, the others do not wait for a timer."""
 
@@ -56,10 +66,94 @@ def test_what_arrives_during_a_write_goes_together_into_the_next() -> None:
         assert await asyncio.gather(first, *later) == [10, 20, 30, 40, 50, 60]
         assert disk.batches == [[1], [2, 3, 4], [5, 6]]
 
-    asyncio.run(story())
+    _run(story)
 
 
-@settings(max_examples=50, deadline=None)
+def test_a_failing_write_fails_its_submitters_and_the_next_works() -> None:
+    """Each of them, and only them."""
+
+    async def story() -> None:
+        disk = Disk()
+        disk.fails = {0}
+        commits = disk.commits()
+        failed = await asyncio.gather(*(commits.submit(item) for item in range(3)), return_exceptions=True)
+        assert [type(each) for each in failed] == [ConnectionError] * 3
+        assert await commits.submit(7) == 70
+
+    _run(story)
+
+
+def test_an_exception_as_a_result_is_its_submitters_alone() -> None:
+    """One refused item does not refuse its neighbours."""
+
+    async def story() -> None:
+        commits = Disk().commits()
+        good, bad, other = await asyncio.gather(
+            commits.submit(1), commits.submit(-1), commits.submit(2), return_exceptions=True
+        )
+        assert (good, type(bad), other) == (10, ValueError, 20)
+
+    _run(story)
+
+
+def test_more_than_may_wait_is_refused_at_once() -> None:
+    """503 in time is better than an answer after the caller has given up; those who wait are not touched."""
+
+    async def story() -> None:
+        disk = Disk()
+        commits = disk.commits(waiting_max=2)
+        disk.gate.clear()
+        writing = asyncio.create_task(commits.submit(1))
+        await asyncio.sleep(0.01)
+        waiting = [asyncio.create_task(commits.submit(item)) for item in (2, 3)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(StoreUnavailable):
+            await commits.submit(4)
+        disk.gate.set()
+        assert await asyncio.gather(writing, *waiting) == [10, 20, 30]
+        assert await commits.submit(5) == 50
+        assert [4] not in disk.batches
+
+    _run(story)
+
+
+def test_what_a_caller_left_behind_is_written_all_the_same() -> None:
+    """A caller who went away cannot take his event back, and stops nobody else."""
+
+    async def story() -> None:
+        disk = Disk()
+        commits = disk.commits()
+        disk.gate.clear()
+        leaving = asyncio.create_task(commits.submit(1))
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        with suppress(asyncio.CancelledError):
+            await leaving
+        staying = asyncio.create_task(commits.submit(2))
+        disk.gate.set()
+        assert await staying == 20
+        assert disk.batches == [[1], [2]]
+
+    _run(story)
+
+
+def test_drain_returns_when_nothing_waits() -> None:
+    """For a clean stop: everything submitted is written by then."""
+
+    async def story() -> None:
+        disk = Disk()
+        commits = disk.commits(batch_max=2)
+        await commits.drain()
+        tasks = [asyncio.create_task(commits.submit(item)) for item in range(9)]
+        await asyncio.sleep(0)
+        await commits.drain()
+        assert sum(map(len, disk.batches)) == 9
+        assert all(task.done() for task in tasks)
+
+    _run(story)
+
+
+@settings(max_examples=50, deadline=None, phases=(Phase.generate,))  # a forgotten one costs its whole time limit
 @given(
     arrivals=st.lists(st.integers(0, 3), min_size=1, max_size=60),
     batch_max=st.integers(1, 8),
@@ -84,9 +178,8 @@ def test_everyone_gets_their_own_answer_or_their_batchs_failure(
         tasks = [asyncio.create_task(submit(commits, item, turns)) for item, turns in enumerate(arrivals)]
         await asyncio.sleep(0)
         gone = [tasks[number] for number in leavers if number < len(tasks) and tasks[number].cancel()]
-        async with asyncio.timeout(5):
-            answers = await asyncio.gather(*tasks, return_exceptions=True)
-            await commits.drain()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        await commits.drain()
         written = [item for batch in disk.batches for item in batch]
         assert len(written) == len(set(written))
         assert all(len(batch) <= batch_max for batch in disk.batches)
@@ -100,88 +193,4 @@ def test_everyone_gets_their_own_answer_or_their_batchs_failure(
                 assert answer == item * 10
                 assert item in written
 
-    asyncio.run(story())
-
-
-def test_a_failing_write_fails_its_submitters_and_the_next_works() -> None:
-    """Each of them, and only them."""
-
-    async def story() -> None:
-        disk = Disk()
-        disk.fails = {0}
-        commits = disk.commits()
-        failed = await asyncio.gather(*(commits.submit(item) for item in range(3)), return_exceptions=True)
-        assert [type(each) for each in failed] == [ConnectionError] * 3
-        assert await commits.submit(7) == 70
-
-    asyncio.run(story())
-
-
-def test_an_exception_as_a_result_is_its_submitters_alone() -> None:
-    """One refused item does not refuse its neighbours."""
-
-    async def story() -> None:
-        commits = Disk().commits()
-        good, bad, other = await asyncio.gather(
-            commits.submit(1), commits.submit(-1), commits.submit(2), return_exceptions=True
-        )
-        assert (good, type(bad), other) == (10, ValueError, 20)
-
-    asyncio.run(story())
-
-
-def test_more_than_may_wait_is_refused_at_once() -> None:
-    """503 in time is better than an answer after the caller has given up; those who wait are not touched."""
-
-    async def story() -> None:
-        disk = Disk()
-        commits = disk.commits(waiting_max=2)
-        disk.gate.clear()
-        writing = asyncio.create_task(commits.submit(1))
-        await asyncio.sleep(0.01)
-        waiting = [asyncio.create_task(commits.submit(item)) for item in (2, 3)]
-        await asyncio.sleep(0.01)
-        with pytest.raises(StoreUnavailable):
-            await commits.submit(4)
-        disk.gate.set()
-        assert await asyncio.gather(writing, *waiting) == [10, 20, 30]
-        assert await commits.submit(5) == 50
-        assert [4] not in disk.batches
-
-    asyncio.run(story())
-
-
-def test_what_a_caller_left_behind_is_written_all_the_same() -> None:
-    """A caller who went away cannot take his event back, and stops nobody else."""
-
-    async def story() -> None:
-        disk = Disk()
-        commits = disk.commits()
-        disk.gate.clear()
-        leaving = asyncio.create_task(commits.submit(1))
-        await asyncio.sleep(0.01)
-        leaving.cancel()
-        with suppress(asyncio.CancelledError):
-            await leaving
-        staying = asyncio.create_task(commits.submit(2))
-        disk.gate.set()
-        assert await staying == 20
-        assert disk.batches == [[1], [2]]
-
-    asyncio.run(story())
-
-
-def test_drain_returns_when_nothing_waits() -> None:
-    """For a clean stop: everything submitted is written by then."""
-
-    async def story() -> None:
-        disk = Disk()
-        commits = disk.commits(batch_max=2)
-        await commits.drain()
-        tasks = [asyncio.create_task(commits.submit(item)) for item in range(9)]
-        await asyncio.sleep(0)
-        await commits.drain()
-        assert sum(map(len, disk.batches)) == 9
-        assert all(task.done() for task in tasks)
-
-    asyncio.run(story())
+    _run(story)

@@ -83,19 +83,23 @@ def test_sequence_numbers_have_no_gap(mongo_uri: str, database_name: str) -> Non
     ids=["a used key", "a used number", "a statement that is none"],
 )
 def test_a_refused_statement_leaves_nothing_of_its_batch(mongo_uri: str, database_name: str, bad: Writes) -> None:
-    """Not the wallets, not the numbers, not what came before it; the next batch is written as if it had not been."""
+    """Not the wallets, not the numbers, not the outcomes of its events; the next batch is written as if it had not been."""
 
     async def story(database: Database) -> None:
         ledger = await _holder(database)
         await _book(ledger, _event("t0"))
+        waiting = transfer("t1", "alice", "bob", "1.00")
+        await database["events"].insert_one(waiting)
+        settled = Writes("events", updates=[{"q": {}, "u": {"$set": {"outcome": "applied"}, "$unset": {"queue": ""}}}])
         books = await ledger.load([_event("t1")])
         transaction = books.apply(_event("t1")).transaction
         assert transaction is not None
-        writes = [*ledger_writes(books, [transaction], first_seq=2, now=NOW), bad]
+        writes = [*ledger_writes(books, [transaction], first_seq=2, now=NOW), settled, bad]
         before = await _counts(database)
         with pytest.raises(WriteRefused):
             await ledger.atomic(writes, next_seq=3)
         assert await _counts(database) == before
+        assert await database["events"].find_one() == waiting
         assert ledger.lease.next_seq == 2
         await _book(ledger, _event("t1"))
         assert (await _counts(database))["transactions"] == before["transactions"] + 1
