@@ -296,7 +296,6 @@ MOVES: Final[Mapping[str, Row]] = {
     "stripe/payout.canceled__pending": ("payout", "canceled", PAYOUT, None, 150_000, "USD", "alice"),
     "stripe/payout.created__standard": ("payout", "requested", PAYOUT, None, 150_000, "USD", "alice"),
     "stripe/payout.failed__account_closed": ("payout", "failed", PAYOUT, None, 150_000, "USD", "alice"),
-    "stripe/payout.paid__automatic": ("payout", "processed", "po_1SVkVCfXjY54bjbJXNeLEgiz", None, 98_765, "USD", None),
     "stripe/payout.paid__standard": ("payout", "processed", PAYOUT, None, 150_000, "USD", "alice"),
     "stripe/refund.created__isk": ("refund", "succeeded", "re_3SVkVCfXjY54bj0tMeNpbMXr", ISK, 200, "ISK", None),
     "stripe/refund.created__kwd": ("refund", "succeeded", "re_3SVkVCfXjY54bj06XsGYseBR", KWD, 2_340, "KWD", None),
@@ -310,6 +309,7 @@ MOVES: Final[Mapping[str, Row]] = {
 }
 
 STANDS_STILL: Final[Mapping[str, tuple[str, str]]] = {
+    "stripe/payout.paid__automatic": ("ignored", "an automatic payout to the merchant's own bank account"),
     "razorpay/refund.failed__auto_refund": ("ignored", "no rule for refund.failed"),
     "stripe/charge.refunded__without_list": ("ignored", "no rule for charge.refunded"),
     "stripe/payment_intent.succeeded__isk_with_a_fraction": ("rejected", "amount is no whole ISK"),

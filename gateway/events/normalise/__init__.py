@@ -11,7 +11,7 @@ import orjson
 
 from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import native, razorpay, standard, stripe
-from gateway.events.normalise.fields import Told, Unreadable
+from gateway.events.normalise.fields import NoConcern, Told, Unreadable
 
 _READERS: Final[Mapping[str, Callable[[Told], tuple[PaymentEvent, ...] | None]]] = {
     "native": native.read,
@@ -38,6 +38,8 @@ def normalise(document: Mapping[str, Any]) -> tuple[PaymentEvent, ...] | NoMovem
         events = _READERS[document["scheme"]](told)
     except Unreadable as wrong:
         return NoMovement(Outcome.REJECTED, str(wrong))
+    except NoConcern as understood:
+        return NoMovement(Outcome.IGNORED, str(understood))
     if events is None:
         return NoMovement(Outcome.IGNORED, f"no rule for {document['type']}")
     return events

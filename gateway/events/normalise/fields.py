@@ -16,6 +16,10 @@ class Unreadable(Exception):
     """The event's type is known, its content is not what the provider documents; `str()` names the field."""
 
 
+class NoConcern(Exception):
+    """The event is understood and concerns no wallet; `str()` says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A stored event, opened."""

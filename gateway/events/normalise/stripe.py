@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gateway.events.event import PaymentEvent
 from gateway.events.normalise.fields import (
+    NoConcern,
     Told,
     Unreadable,
     at,
@@ -112,6 +113,8 @@ def _dispute(told: Told, thing: dict[str, Any], *, step: str) -> tuple[PaymentEv
 
 
 def _payout(told: Told, thing: dict[str, Any], *, step: str) -> tuple[PaymentEvent, ...]:
+    if thing.get("automatic") is True and _wallet(thing) is None:
+        raise NoConcern("an automatic payout to the merchant's own bank account")
     return (_event(told, thing, kind="payout", step=step, counterparty=optional_identifier(thing, "destination")),)
 
 
