@@ -18,6 +18,7 @@ The map, in reading order; a stage imports only what stands above it and the fou
     mcp_tools    for agents
     app          the socket: settings in, Starlette app out
     supervisor   starts and stops the processes: mongod, web, worker
+    web          one web process around the app
     cli          the commands
 """
 

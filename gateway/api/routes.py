@@ -20,6 +20,7 @@ from gateway.problem import problem_response
 from gateway.queries.events import event_status
 from gateway.queries.health import Readiness, health
 from gateway.queries.history import wallet_history
+from gateway.queries.past import balances_at, moment
 from gateway.queries.payments import payment_status
 from gateway.queries.period import period
 from gateway.queries.reading import Database
@@ -78,7 +79,10 @@ class _Questions:
         return answer(await event_status(self.database(), request.path_params["event_id"]))
 
     async def wallet(self, request: Request) -> Response:
-        return answer(await wallet_balances(self.database(), request.path_params["wallet_id"]))
+        wallet_id, query = request.path_params["wallet_id"], query_of(request, {"at"})
+        if "at" in query:
+            return answer(await balances_at(self.database(), wallet_id, moment(query["at"])))
+        return answer(await wallet_balances(self.database(), wallet_id))
 
     async def wallet_transactions(self, request: Request) -> Response:
         query = query_of(request, {"currency", "limit", "cursor"})

@@ -84,18 +84,27 @@ def _json_rows(text: TextIO) -> Iterator[tuple[int, Fields | None]]:
 
 
 def _json_values(text: TextIO) -> Iterator[tuple[int, Fields | None]]:
-    """The values of a list, or those that stand one after the other, never more of the file in memory than the next one."""
-    buffer, line, ended = "", 1, False
+    """The values of a list, or those that stand one after the other, never more of the file in memory than the next one.
+
+    Raises `Unreadable` where the text is no JSON, ends too early, or goes on after its list.
+    """
+    buffer, line, ended = text.read(CHUNK_CHARS), 1, False
+    before = len(buffer) - len(buffer.lstrip())
+    in_list = buffer[before : before + 1] == "["
+    line += buffer.count("\n", 0, before)
+    buffer = buffer[before + in_list :]
     while True:
-        rest = buffer.lstrip(" \t\r\n,[")
+        rest = buffer.lstrip(" \t\r\n," if in_list else " \t\r\n")
         line += buffer.count("\n", 0, len(buffer) - len(rest))
         buffer = rest
-        if buffer.startswith("]"):
+        if in_list and buffer.startswith("]"):
+            if buffer[1:].strip() or text.read().strip():
+                raise Unreadable(line, "the list ends here, and the file goes on")
             return
         try:
             value, end = _DECODER.raw_decode(buffer)
         except (json.JSONDecodeError, RecursionError) as wrong:
-            if ended and not buffer:
+            if ended and not buffer and not in_list:
                 return
             if ended or len(buffer) > VALUE_CHARS_MAX:
                 raise Unreadable(line, "no JSON from here on") from wrong

@@ -120,19 +120,18 @@ def _legs_fault(transaction: Transaction, thing: ProviderObject | None) -> str |
         return None
     net: dict[str, int] = {}
     for leg in transaction.legs:
-        if leg.is_wallet or leg.account.startswith("receivable:"):
-            net[leg.owner] = net.get(leg.owner, 0) + leg.amount_minor
-        else:
-            net[leg.account] = net.get(leg.account, 0) + leg.amount_minor
+        side = f"wallet:{leg.owner}" if leg.is_wallet or leg.account.startswith("receivable:") else leg.account
+        net[side] = net.get(side, 0) + leg.amount_minor
     if transaction.kind == NO_MONEY or thing is None:
         return "no money moves on this edge, yet it has legs" if net and thing is not None else None
     due = SHIFTS[transaction.kind] * transaction.amount_minor
     if not due:
         return f"{transaction.kind} should move nothing" if any(net.values()) else None
-    if net.pop(thing.owner, None) != due:
+    if net.pop(f"wallet:{thing.owner}", None) != due:
         return f"{transaction.kind} should move {due} for {thing.owner}"
     if transaction.kind == "transfer":
-        return None if len(net) == 1 and -due in net.values() else "the receiver does not get what the sender gives"
+        gives = len(net) == 1 and -due in net.values() and next(iter(net)).startswith("wallet:")
+        return None if gives else "the receiver does not get what the sender gives"
     if net != {f"clearing:{transaction.source}": -due}:
         return f"the other side of {transaction.kind} is not the source's clearing account"
     return None

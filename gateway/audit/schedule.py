@@ -7,7 +7,7 @@ that watches the writer had better not share its memory.
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -30,6 +30,8 @@ AUDIT_S_MAX: Final = 3_600.0
 AUDITS_KEPT_S: Final = 90 * 86_400
 PARKED_NAMED_MAX: Final = 20
 """Events that one alert names; the rest are counted."""
+STOP_S_MAX: Final = 5.0
+"""For an audit that was told to end; it only reads, so nothing is lost when it is left behind."""
 NICENESS: Final = 10
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,7 +57,7 @@ async def audit_regularly(
                 prepared = True
             await watch_parked(database, after_s=parked_after_s, now=utc(clock()))
             if every_s and await _claim(database, every_s=every_s, now=utc(clock())):
-                await audit_once(database, run_audit, now=utc(clock()))
+                await _unless_stopped(stop, audit_once(database, run_audit, now=utc(clock())))
         except PyMongoError as failed:
             log.warning("not_audited", error=type(failed).__name__)
         await _pause(stop, min(LOOK_EVERY_S, every_s or LOOK_EVERY_S))
@@ -80,6 +82,7 @@ async def audit_once(database: Database, run_audit: RunAudit, *, now: datetime) 
         return False
     await database["audits"].insert_one({**report, "at": now})
     broken = [check for check in report["checks"] if check["broken"]]
+    log.info("audited", ok=report["ok"], seconds=report["seconds"], broken=[check["id"] for check in broken])
     for check in broken:
         await raise_alert(database, _broken_alert(check), now=now)
     await resolve_alerts(database, "audit", still=[check["id"] for check in broken], now=now)
@@ -160,6 +163,19 @@ def _parked_alert(found: Mapping[str, Any], named: Sequence[Mapping[str, Any]]) 
     events = [{"event_id": event["_id"], "reason": event["reason"]} for event in named]
     evidence = {"count": found["count"], "oldest": found["oldest"], "events": events}
     return Alert("parked", found["_id"], Severity.WARNING, summary, evidence)
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
+    """An audit takes minutes; a worker that is told to stop does not wait for it."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait({working, stopping}, timeout=STOP_S_MAX)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 import uvloop
 
 from gateway.access.limits import Limits
@@ -22,7 +21,6 @@ from gateway.audit.schedule import audit_apart, audit_regularly
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock
 from gateway.errors import CannotStart
-from gateway.ingress.bounded_http import BoundedHttp
 from gateway.ingress.providers.sources import open_sources
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
@@ -35,6 +33,7 @@ from gateway.monitoring.logs import configure_logs
 from gateway.pipeline import Processing
 from gateway.settings import Settings, load_settings
 from gateway.supervisor import Child, Supervisor, listen, on_orphaned
+from gateway.web import calm_garbage_collection, run_web
 from gateway.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -65,27 +64,7 @@ def web(fd: Annotated[int, typer.Option(help="The listening socket, inherited.")
     """One web process of `gateway serve`."""
     settings = load_settings()
     configure_logs(settings.log_level, process=f"web-{os.getpid()}")
-    config = uvicorn.Config(
-        build_app(settings, _mongo_url(settings)),
-        loop="uvloop",
-        http=BoundedHttp,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
-        limit_concurrency=settings.connections_max,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-
-    async def run() -> None:
-        on_orphaned(lambda: _exit_soon(server))
-        await server.serve(sockets=[socket.socket(fileno=fd)])
-
-    uvloop.run(run())
+    run_web(build_app(settings, _mongo_url(settings)), settings, fd)
 
 
 def work(data_dir: DataDir = None) -> None:
@@ -140,10 +119,6 @@ def _fresh_metrics_dir(data_dir: Path) -> Path:
     return metrics.resolve()
 
 
-def _exit_soon(server: uvicorn.Server) -> None:
-    server.should_exit = True
-
-
 async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -153,6 +128,7 @@ async def _work(settings: Settings) -> None:
     async with reach(settings) as uri, connect(uri, settings) as client:
         database = client[settings.mongo_database]
         await prepare(database)
+        calm_garbage_collection()
         lease = Lease(database, lease_s=settings.lease_s)
         limits = read_limits(settings.kyc_limits, settings.kyc_level_default)
         narrator = Narrator(settings)

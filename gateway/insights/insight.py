@@ -1,12 +1,11 @@
 """Movement and Assessment → the insight that is stored, in the shape of the `insights` collection."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from gateway.analysis.assessment import Assessment
 from gateway.analysis.features import Movement
-from gateway.analysis.model import MODEL
+from gateway.analysis.model import MODEL, Reason
 from gateway.clock import utc
 
 UNSCORED: Final = "unscored"
@@ -54,9 +53,20 @@ def _scored(assessment: Assessment) -> dict[str, Any]:
     return {
         "score": assessment.score,
         "level": assessment.level,
-        "reasons": [asdict(reason) for reason in assessment.reasons],
+        "reasons": [_reason(reason) for reason in assessment.reasons],
         "confidence": assessment.confidence,
         "model": assessment.model,
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    """Spelled out: `dataclasses.asdict` copies deeply, which costs as much as the scoring."""
+    return {
+        "code": reason.code,
+        "points": reason.points,
+        "value": reason.value,
+        "usual": reason.usual,
+        "text": reason.text,
     }
 
 

@@ -66,7 +66,6 @@ class InsightDocument(Document):
         name = "insights"
         indexes: ClassVar = [
             IndexModel([("at", ASCENDING)]),
-            IndexModel([("score", DESCENDING)]),
             IndexModel([("wallet", ASCENDING), ("at", DESCENDING)]),
             IndexModel([("narrate", ASCENDING)], sparse=True),
         ]

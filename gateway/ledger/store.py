@@ -5,7 +5,7 @@ transaction. Writes go as plain database commands with a list of statements: hal
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -25,6 +25,8 @@ from gateway.ledger.transaction import Transaction, leg_document
 from gateway.ledger.wallet import Wallet, suspense_owner, wallet_from, wallet_key
 from gateway.recent import Recent
 
+NOT_FOUND: Final = 47
+"""MongoDB's code NoMatchingDocument."""
 REMEMBERED_MAX: Final = 50_000
 """Objects, and wallets, that the writer keeps in memory; about 40 MB together."""
 
@@ -103,7 +105,9 @@ class Writes:
     collection: str
     inserts: Sequence[dict[str, Any]] = ()
     replacements: Sequence[dict[str, Any]] = ()
-    updates: Sequence[dict[str, Any]] = field(default=())
+    """Of documents that exist; one that does not is a refusal."""
+    upserts: Sequence[dict[str, Any]] = ()
+    updates: Sequence[dict[str, Any]] = ()
 
 
 class LedgerStore:
@@ -175,9 +179,13 @@ class LedgerStore:
     async def _write(self, write: Writes, session: AsyncClientSession) -> None:
         if write.inserts:
             await self._command({"insert": write.collection, "documents": list(write.inserts)}, session)
-        statements = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in write.replacements]
-        if statements or write.updates:
-            await self._update(write.collection, [*statements, *write.updates], session)
+        if write.replacements:
+            statements = [{"q": {"_id": new["_id"]}, "u": new} for new in write.replacements]
+            if await self._update(write.collection, statements, session) != len(statements):
+                raise WriteRefused(NOT_FOUND)
+        upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in write.upserts]
+        if upserts or write.updates:
+            await self._update(write.collection, [*upserts, *write.updates], session)
 
     async def _update(self, collection: str, statements: list[dict[str, Any]], session: AsyncClientSession) -> int:
         return int((await self._command({"update": collection, "updates": statements}, session))["n"])
@@ -200,14 +208,15 @@ class WriteRefused(Exception):
 
 def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_seq: int, now: float) -> list[Writes]:
     """What a folded batch changes, as writes for `LedgerStore.atomic`."""
-    wallets = {key: _wallet_document(books.wallets[key], now) for key in books.changed_wallets}
-    objects = {key: _object_document(books.objects[key], now) for key in books.changed_objects}
+    at = utc(now)
+    wallets = {key: _wallet_document(books.wallets[key], at) for key in books.changed_wallets}
+    objects = {key: _object_document(books.objects[key], at) for key in books.changed_objects}
     return [
         _by_novelty("wallets", wallets, books.wallets_before),
         _by_novelty("objects", objects, books.objects_before),
         Writes(
             "transactions",
-            inserts=[_transaction_document(each, seq, now) for seq, each in enumerate(transactions, start=first_seq)],
+            inserts=[_transaction_document(each, seq, at) for seq, each in enumerate(transactions, start=first_seq)],
         ),
     ]
 
@@ -229,7 +238,7 @@ def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) ->
     return {wallet_key(event.currency, owner) for owner in owners if owner}
 
 
-def _wallet_document(wallet: Wallet, now: float) -> dict[str, Any]:
+def _wallet_document(wallet: Wallet, now: datetime) -> dict[str, Any]:
     return {
         "_id": wallet.key,
         "owner": wallet.owner,
@@ -243,11 +252,11 @@ def _wallet_document(wallet: Wallet, now: float) -> dict[str, Any]:
         "month": wallet.month,
         "month_used_minor": wallet.month_used_minor,
         "partition": 0,
-        "updated_at": utc(now),
+        "updated_at": now,
     }
 
 
-def _object_document(thing: ProviderObject, now: float) -> dict[str, Any]:
+def _object_document(thing: ProviderObject, now: datetime) -> dict[str, Any]:
     return {
         "_id": thing.key,
         "kind": thing.kind,
@@ -262,7 +271,7 @@ def _object_document(thing: ProviderObject, now: float) -> dict[str, Any]:
         "parent": thing.parent,
         "first_event_id": thing.first_event_id,
         "last_event_id": thing.last_event_id,
-        "updated_at": utc(now),
+        "updated_at": now,
     }
 
 
@@ -284,7 +293,7 @@ def _object_from(document: dict[str, Any]) -> ProviderObject:
     )
 
 
-def _transaction_document(transaction: Transaction, seq: int, now: float) -> dict[str, Any]:
+def _transaction_document(transaction: Transaction, seq: int, now: datetime) -> dict[str, Any]:
     return {
         "_id": transaction.key,
         "seq": seq,
@@ -298,5 +307,5 @@ def _transaction_document(transaction: Transaction, seq: int, now: float) -> dic
         "legs": [leg_document(leg) for leg in transaction.legs],
         "wallets": [leg.wallet.owner for leg in transaction.legs if leg.wallet is not None],
         "occurred_at": utc(transaction.occurred_at),
-        "at": utc(now),
+        "at": now,
     }

@@ -40,6 +40,7 @@ class Scoring:
         """What the batch adds to insights and profiles. Of an event in `seen_before` there may be an insight already."""
         movements = [(result, _movement(event, result)) for event, result in applied]
         profiles = await self._load({movement.profile_id for _, movement in movements if movement})
+        known = frozenset(profiles)
         insights: dict[str, dict[str, Any]] = {}
         learned: dict[str, Profile] = {}
         for result, movement in movements:
@@ -58,14 +59,18 @@ class Scoring:
                 model_configured=self._model_configured,
                 now=now,
             )
-        self._profiles.remember(profiles)
+        self._profiles.remember({key: each for key, each in profiles.items() if key in known or key in learned})
         return [
             Writes(
                 "insights",
                 inserts=[insight for event_id, insight in insights.items() if event_id not in seen_before],
-                replacements=[insight for event_id, insight in insights.items() if event_id in seen_before],
+                upserts=[insight for event_id, insight in insights.items() if event_id in seen_before],
             ),
-            Writes("profiles", replacements=[profile.to_document() for profile in learned.values()]),
+            Writes(
+                "profiles",
+                inserts=[profile.to_document() for key, profile in learned.items() if key not in known],
+                replacements=[profile.to_document() for key, profile in learned.items() if key in known],
+            ),
         ]
 
     def forget(self) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import signal
 from random import SystemRandom
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -16,6 +15,8 @@ from simulators.crash.plan import plan_rounds
 from simulators.crash.run import Outcome, Played, play
 from simulators.load.server import ServerFailed
 
+CANCEL_EVERY_S: Final = 1.0
+
 Rounds = Annotated[int, typer.Option(min=1, max=10_000, help="Faults, one after the other; six kinds take turns.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed plays the same faults on the same events.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
@@ -23,7 +24,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 
 def main(rounds: Rounds = 12, seed: Seed = None, as_json: AsJson = False) -> None:
     """Kill, pause and mislead a gateway of our own under traffic, and see whether anything was lost or booked twice."""
-    signal.signal(signal.SIGTERM, _stop)
     chosen = SystemRandom().randrange(2**32) if seed is None else seed
     console = Console(stderr=True, quiet=as_json)
     try:
@@ -31,6 +31,8 @@ def main(rounds: Rounds = 12, seed: Seed = None, as_json: AsJson = False) -> Non
     except ServerFailed as failed:
         Console(stderr=True).print(str(failed), style="red", markup=False, highlight=False)
         raise typer.Exit(2) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None
     if as_json:
         print(orjson.dumps(outcome.as_json(), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -51,7 +53,11 @@ def _played(rounds: int, seed: int, console: Console) -> Outcome:
                 _line(played), style="green" if played.verdict.holds else "red", highlight=False, soft_wrap=True
             )
 
-        return asyncio.run(play(plan_rounds(rounds, seed=seed), seed=seed, on_round=show))
+        async def until_signalled() -> Outcome:
+            _cancel_on_signals()
+            return await play(plan_rounds(rounds, seed=seed), seed=seed, on_round=show)
+
+        return asyncio.run(until_signalled())
 
 
 def _line(played: Played) -> str:
@@ -79,9 +85,17 @@ def _print(outcome: Outcome, console: Console) -> None:
         console.print(problem, style="red", markup=False, highlight=False)
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the command the way Ctrl-C does: whatever was started is ended."""
-    raise KeyboardInterrupt
+def _cancel_on_signals() -> None:
+    """Ctrl-C and SIGTERM end the run and all it has started. Again and again, for the driver may lose a cancellation."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel() -> None:
+        task.cancel()
+        loop.call_later(CANCEL_EVERY_S, cancel)
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(kind, cancel)
 
 
 if __name__ == "__main__":

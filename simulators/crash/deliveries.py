@@ -12,11 +12,11 @@ from simulators.traffic import native as native_payments
 from simulators.traffic.cast import Person, alphanumeric
 from simulators.traffic.item import Effect
 
-PURSES: Final = 2
+PURSES: Final = 6
 PAYMENTS: Final = 10
 """Of each purse; one of its places in `digits` each."""
 DUPLICATES: Final = 0.5
-REORDERED: Final = 0.35
+REORDERED: Final = 0.5
 ALTERED: Final = 0.4
 """Of the events that can be altered without a second event telling of the same payment."""
 WINDOW: Final = 12

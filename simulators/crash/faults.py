@@ -28,6 +28,7 @@ class Striker:
         self._random = random
         self.struck_at: float | None = None
         self.missed = False
+        self._over = False
 
     async def strike(self) -> None:
         """At once, or when the point is reached; ends when nothing is left to be undone."""
@@ -45,7 +46,8 @@ class Striker:
             self._send(await self._victim(), signal.SIGKILL)
 
     def undo(self) -> None:
-        """Clocks are right again, and whatever was not reached will not happen any more."""
+        """Clocks are right again, and whatever was not reached will not happen any more: `strike` ends."""
+        self._over = True
         self._step(0.0)
         if self._fault.point and self.struck_at is None:
             self._processes.control.disarm(self._fault.point)
@@ -78,11 +80,13 @@ class Striker:
             os.kill(pid, kind)
         self.struck_at = time()
 
-    async def _at_point(self, point: str, kind: signal.Signals, pid: int | None) -> int:
-        """Wait until it is reached; who did."""
+    async def _at_point(self, point: str, kind: signal.Signals, pid: int | None) -> int | None:
+        """Wait until it is reached; who did, None when nobody did before the round was over."""
         control = self._processes.control
         control.arm(point, kind, pid=pid)
         while (reached := control.reached(point)) is None:
+            if self._over:
+                return None
             await asyncio.sleep(POLL_S)
         self.struck_at = reached.at
         return reached.pid

@@ -98,10 +98,9 @@ class Processes:
         finally:
             if tending:
                 tending.cancel()
-                await asyncio.wait({tending})
+            self._end_all()  # nothing is awaited before it, so that no signal can come between
             for client in self._clients.values():
                 await client.close()
-            await asyncio.to_thread(self._end_all)
 
     async def ready(self) -> None:
         """Wait until it takes webhooks and a standby runs. Raises `ServerFailed`."""

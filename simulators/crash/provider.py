@@ -14,7 +14,7 @@ from simulators.signing import sign
 from simulators.sources import SOURCES
 from simulators.traffic import Item, Send
 
-CONCURRENCY: Final = 12
+CONCURRENCY: Final = 24
 TIMEOUT_S: Final = 4.0
 RETRY_FIRST_S: Final = 0.05
 RETRY_MAX_S: Final = 0.5

@@ -26,6 +26,7 @@ class Recovery:
         self._promised_at: float | None = None
         self.seconds: float | None = None
         """From the fault to the first empty queue after the first promise after the last try in vain."""
+        self.over = False
 
     def acknowledged(self, sent_at: float) -> None:
         """A promise that was asked for at this time."""
@@ -38,8 +39,8 @@ class Recovery:
         self._promised_at = self.seconds = None
 
     async def watch(self) -> None:
-        """Until it is cancelled."""
-        while True:
+        """Until it is `over`. Not until it is cancelled: a cancellation can get lost inside the driver."""
+        while not self.over:
             await asyncio.sleep(POLL_S)
             struck_at = self._struck_at()
             if struck_at is None or self._promised_at is None or self.seconds is not None:

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -13,6 +12,7 @@ from time import monotonic, time
 from typing import Any, Final
 
 import orjson
+from pymongo.errors import PyMongoError
 
 from simulators.crash.check import Verdict, audit_problems, check
 from simulators.crash.deliveries import ALTERED, DUPLICATES, round_traffic
@@ -23,7 +23,7 @@ from simulators.crash.provider import Journal, Provider
 from simulators.crash.recovery import NotRecovered, Recovery, drained
 from simulators.load.server import ServerFailed
 
-PER_SECOND: Final = 70.0
+PER_SECOND: Final = 200.0
 ANSWERED_MAX_S: Final = 60.0
 """How long a round's postings are sent again before they count as never answered."""
 HELD_BACK: Final = 0.85
@@ -31,6 +31,8 @@ HELD_BACK: Final = 0.85
 HELD_BACK_MAX_S: Final = 2.0
 SETTLING_S: Final = 0.7
 """And a moment after it: a killed supervisor's children do not leave at once."""
+ENDING_MAX_S: Final = 20.0
+"""What watches a round ends within an operation or two of MongoDB's, a pause a little later."""
 POINTS: Final = "simulators.crash.points:install"
 
 
@@ -112,9 +114,9 @@ async def play(
                 if not played.verdict.holds:
                     break
             await _audit(processes, outcome)
-    except (NotRecovered, ServerFailed) as failed:
-        outcome.problems.append(str(failed))
-    except BaseException:  # Ctrl-C and the like: nothing is left behind
+    except (NotRecovered, ServerFailed, PyMongoError) as failed:
+        outcome.problems.append(f"{type(failed).__name__}: {failed}")
+    except asyncio.CancelledError:  # Ctrl-C: nothing is left behind
         shutil.rmtree(directory)
         raise
     if outcome.holds:
@@ -158,17 +160,16 @@ async def _play_round(
         if unanswered:
             raise NotRecovered(f"{unanswered} postings were not answered within {ANSWERED_MAX_S:.0f} s")
         striker.undo()
-        if striking and striker.struck_at is not None:
+        if striking:
             await striking
         await processes.ready()
         await drained(processes)
         if striker.struck_at is not None and recovery.seconds is None:
             recovery.seconds = time() - striker.struck_at
     finally:
-        for task in filter(None, (watching, striking)):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        striker.undo()
+        recovery.over = True
+        await asyncio.wait({watching, striking} if striking else {watching}, timeout=ENDING_MAX_S)
     database = processes.database()
     assert database is not None, "it is ready"
     verdict = await check(database, journal)

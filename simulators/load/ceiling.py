@@ -5,7 +5,6 @@ once that the event is new. `python -m simulators.load.ceiling serve --port P --
 """
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -30,7 +27,8 @@ from gateway.mongo.client import connect
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
 from gateway.settings import Settings, load_settings
-from gateway.supervisor import Child, Supervisor, listen, on_orphaned
+from gateway.supervisor import Child, Supervisor, listen
+from gateway.web import run_web
 
 NOBODY: Final = "mongodb://127.0.0.1:9"
 """A client connects when it is first used, and this one never is: what is sent here is never refused."""
@@ -90,28 +88,9 @@ def serve(
 
 @app.command()
 def child(fd: Annotated[int, typer.Option()]) -> None:
-    """One web process; uvicorn is configured as in `gateway web`."""
+    """One web process, set up as `gateway web` is."""
     settings = load_settings()
-    config = uvicorn.Config(
-        build_ceiling(settings),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        limit_concurrency=settings.connections_max,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-
-    async def run() -> None:
-        on_orphaned(lambda: setattr(server, "should_exit", True))
-        await server.serve(sockets=[socket.socket(fileno=fd)])
-
-    uvloop.run(run())
+    run_web(build_ceiling(settings), settings, fd)
 
 
 async def _ready(_request: Request) -> PlainTextResponse:

@@ -10,8 +10,10 @@ from booked_store import NOW
 from gateway.audit.reading import AuditIncomplete
 from gateway.audit.report import audit
 from gateway.audit.schedule import audit_apart, audit_once, audit_regularly, ensure_audits, watch_parked
+from gateway.mongo import connect
 from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_alerts
 from gateway.queries.reading import Database
+from gateway.settings import Settings
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 
@@ -142,6 +144,52 @@ def test_of_several_workers_one_runs_each_audit(books: Ask) -> None:
         await asyncio.wait_for(asyncio.gather(*workers), 5)
 
     books(run)
+
+
+def test_a_worker_that_is_told_to_stop_does_not_wait_for_an_audit(books: Ask) -> None:
+    """The audit is ended; the next worker runs it when it is due again."""
+
+    async def run(database: Database) -> float:
+        now, stop, ended = [NOW], asyncio.Event(), asyncio.Event()
+
+        async def long_audit() -> Mapping[str, Any]:
+            now[0] = 0.0  # from here on: running
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set()
+            raise AssertionError("it was not ended")
+
+        auditor = asyncio.create_task(
+            audit_regularly(database, long_audit, stop, every_s=1, parked_after_s=10**8, clock=lambda: now[0])
+        )
+        await asyncio.sleep(0.3)
+        now[0] += 2
+        while now[0]:
+            await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.wait_for(auditor, 2)
+        assert ended.is_set()
+        return await database.audits.count_documents({})
+
+    assert books(run) == 0
+
+
+def test_the_schedule_outlives_a_mongodb_that_is_away() -> None:
+    """It is a task of the worker: neither ends the worker nor keeps it from stopping."""
+
+    async def run() -> None:
+        async with connect("mongodb://127.0.0.1:1/", Settings(_env_file=None, mongo_timeout_ms=100)) as client:
+            database, stop = client["nowhere"], asyncio.Event()
+            schedule = asyncio.create_task(
+                audit_regularly(database, in_process(database), stop, every_s=1, parked_after_s=1)
+            )
+            await asyncio.sleep(0.5)
+            assert not schedule.done()
+            stop.set()
+            await asyncio.wait_for(schedule, 2)
+
+    asyncio.run(run())
 
 
 def test_an_audit_in_a_process_of_its_own_gives_the_same_report(

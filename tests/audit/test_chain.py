@@ -10,7 +10,9 @@ from booked_store import NOW, Booking, Document, razorpay
 
 from gateway.audit.chain import BLOCK_MAX, GENESIS, ChainGap, link_of, links_of, seal, seal_block
 from gateway.audit.report import Report, audit
+from gateway.mongo import connect
 from gateway.queries.reading import Database
+from gateway.settings import Settings
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 Change = Callable[[Database], Awaitable[object]]
@@ -189,6 +191,22 @@ def test_the_sealer_seals_what_comes_and_stops_when_told(books: Ask) -> None:
         return await audit(database)
 
     assert books(run).head.seq == 20
+
+
+def test_a_sealer_outlives_a_mongodb_that_is_away() -> None:
+    """It is a task of the worker: neither ends the worker nor keeps it from stopping."""
+
+    async def run() -> None:
+        settings = Settings(_env_file=None, mongo_timeout_ms=100)
+        async with connect("mongodb://127.0.0.1:1/", settings) as client:
+            stop = asyncio.Event()
+            sealer = asyncio.create_task(seal(client["nowhere"], stop))
+            await asyncio.sleep(0.5)
+            assert not sealer.done()
+            stop.set()
+            await asyncio.wait_for(sealer, 2)
+
+    asyncio.run(run())
 
 
 def test_the_same_content_has_the_same_link_whatever_its_order() -> None:

@@ -1,5 +1,6 @@
 """The balance at a past moment: what the wallet held when everything booked by then had been booked, and nothing later."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 from booked_store import NOW, Booking, razorpay
 
 from gateway.audit.report import audit
-from gateway.errors import NotFound
+from gateway.errors import BadRequest, NotFound
 from gateway.queries import past
-from gateway.queries.past import balance_at
+from gateway.queries.past import balance_at, balances_at, moment
 from gateway.queries.reading import Database
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
@@ -75,6 +76,47 @@ def test_an_old_moment_is_asked_of_two_indexes(captured: Ask) -> None:
         return [plan["executionStats"]["totalKeysExamined"] for plan in plans]
 
     assert captured(explained) == [1, 1]
+
+
+def test_an_owner_is_answered_in_every_currency_that_was_there(books: Ask) -> None:
+    """One that was opened later is left out; one currency can be asked for by itself."""
+
+    async def run(database: Database) -> list[list[str]]:
+        dollars = razorpay("payment.captured", "pay_usd", 5)
+        body = dollars["body"].replace(b"INR", b"USD")
+        fingerprint = hashlib.sha256(body).hexdigest()
+        await Booking(database, now=NOW + 1_000).book([{**dollars, "body": body, "fingerprint": fingerprint}])
+        answers = [
+            await balances_at(database, wallet_id, at(seconds))
+            for wallet_id, seconds in (("alice", 500), ("alice", 2_000), ("USD:alice", 2_000))
+        ]
+        return [[balance.currency for balance in each.balances] for each in answers]
+
+    assert books(run) == [["INR"], ["INR", "USD"], ["USD"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "2026-11-21",
+        "2026-11-21T10:00:00",
+        "1795255200",
+        "0001-01-01T00:00:00+14:00",
+        "2" * 99,
+        "２０２６-11-21T10:00Z",
+    ],
+)
+def test_a_time_that_is_no_moment_is_refused(text: str) -> None:
+    """Without its zone it could be any of twenty-four hours."""
+    with pytest.raises(BadRequest, match="ISO 8601"):
+        moment(text)
+
+
+def test_a_moment_is_read_in_its_zone() -> None:
+    """And kept in UTC."""
+    assert moment("2026-11-21T15:30:00+05:30") == moment("2026-11-21T10:00:00Z") == at(0)
 
 
 def test_a_wrong_past_is_found_by_the_audit(captured: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,6 +206,17 @@ def test_a_file_that_ends_in_the_middle_says_so(export: Export) -> None:
     assert bad == BadRow(2, "no JSON from here on")
 
 
+def test_what_stands_after_the_list_is_not_passed_over(export: Export) -> None:
+    """Two lists in one file, one inside the other, or a page cut in two: better refused than half read."""
+    row = '{"id": "pay_1", "amount": "1", "currency": "INR"}'
+    for text in (f"[{row}]\n[{row}]", f"[{row}] and more", f"[{row}]]"):
+        good, bad = export.of(text)
+        assert isinstance(good, Row)
+        assert isinstance(bad, BadRow)
+        assert "the file goes on" in bad.why
+    assert [type(each) for each in export.of(f"[[{row}],[{row}]]")] == [BadRow, BadRow]
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", '[["id"]]', "[null]"])
 def test_a_value_that_is_no_record_is_a_bad_row(export: Export, text: str) -> None:
     """A list of something else."""

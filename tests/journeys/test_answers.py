@@ -6,6 +6,9 @@ import time
 import pytest
 from deliveries import ALL_SOURCES, TIMED_SOURCES, Signed, new_id, payment_of, signed, transfer
 from provider import Provider
+from running_gateway import SECRETS
+
+from simulators.signing import native_body_form
 
 
 @pytest.mark.parametrize("source", ALL_SOURCES)
@@ -74,6 +77,18 @@ def test_the_same_amount_written_otherwise_is_no_conflict(provider: Provider) ->
     first = provider.send(signed("payments", body))
     again = provider.send(signed("payments", {**body, "amount": 12.5}))
     assert (first.status_code, again.status_code) == (202, 200)
+
+
+def test_the_native_body_form_is_the_same_payment(provider: Provider) -> None:
+    """With time and signature inside the JSON, and a retry with them in the headers: one event; changed, it is refused."""
+    body = transfer("7.00")
+    inside = native_body_form(SECRETS["HMAC_SECRET_KEY"], body, at=int(time.time()))
+    answers = [
+        provider.send(Signed("payments", json.dumps(sent).encode(), {"Content-Type": "application/json"}))
+        for sent in (inside, {**inside, "amount": "70.00"})
+    ]
+    assert [answer.status_code for answer in answers] == [202, 403]
+    assert provider.send(signed("payments", body)).json()["event_id"] == answers[0].json()["event_id"]
 
 
 def test_the_order_of_a_retrys_fields_is_no_conflict(provider: Provider) -> None:

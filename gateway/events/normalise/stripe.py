@@ -27,6 +27,8 @@ from gateway.money import exponent
 _EXPONENTS: Final = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's minor unit is not ISO 4217's (docs.stripe.com/currencies, special cases)."""
 
+REFUNDS_MAX: Final = 25
+"""Refunds of one event; Stripe lists ten. What a batch of events touches must fit the writer's memory twice."""
 _REFUND_STEPS: Final = {
     "pending": "created",
     "requires_action": "created",
@@ -88,6 +90,8 @@ def _charge_refunded(told: Told, thing: dict[str, Any]) -> tuple[PaymentEvent, .
     refunds = at(thing, "refunds", "data")
     if not isinstance(refunds, list):
         return None
+    if len(refunds) > REFUNDS_MAX:
+        raise Unreadable(f"data.object.refunds.data lists more than {REFUNDS_MAX} refunds")
     if not all(isinstance(refund, dict) for refund in refunds):
         raise Unreadable("data.object.refunds.data lists something that is no refund")
     booked = [event for refund in refunds if not _is_release(thing, refund) for event in _refund(told, refund)]
