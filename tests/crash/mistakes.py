@@ -5,8 +5,10 @@ the functions `in_process_*` are called before the gateway's code.
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +20,7 @@ from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore, Writes
 from gateway.ledger.transaction import Transaction
 from gateway.pipeline import processing
+from simulators.crash.control import FOLDER, Control
 
 Patch = Callable[[Any, str, Any], None]
 Mistake = Callable[[Patch], None]
@@ -66,9 +69,10 @@ def acknowledged_early(patch: Patch) -> None:
     patch(GroupCommit, "submit", at_once)
 
 
-def outcomes_first(patch: Patch) -> None:
-    """Events are taken off the queue in one write, and their effects follow in another."""
-    _split(patch, lambda write: write.collection == "events", in_a_transaction=True)
+def outcomes_first(patch: Patch, between: Callable[[], None] = lambda: None) -> None:
+    """Events are taken off the queue in one write, and their effects follow in another; `between` is called in between, where
+    money moves."""
+    _split(patch, lambda write: write.collection == "events", in_a_transaction=True, between=between)
 
 
 def wallets_outside(patch: Patch) -> None:
@@ -76,7 +80,13 @@ def wallets_outside(patch: Patch) -> None:
     _split(patch, lambda write: write.collection == "wallets", in_a_transaction=False)
 
 
-def _split(patch: Patch, goes_first: Callable[[Writes], bool], *, in_a_transaction: bool) -> None:
+def _split(
+    patch: Patch,
+    goes_first: Callable[[Writes], bool],
+    *,
+    in_a_transaction: bool,
+    between: Callable[[], None] = lambda: None,
+) -> None:
     atomic = LedgerStore.atomic
 
     async def in_two(ledger: LedgerStore, writes: Sequence[Writes], *, next_seq: int) -> None:
@@ -86,6 +96,8 @@ def _split(patch: Patch, goes_first: Callable[[Writes], bool], *, in_a_transacti
         else:
             for document in (each for write in first for each in (*write.inserts, *write.replacements)):
                 await ledger._database[first[0].collection].replace_one({"_id": document["_id"]}, document, upsert=True)
+        if any("legs" in document and document["legs"] for write in writes for document in write.inserts):
+            between()
         await atomic(ledger, [write for write in writes if not goes_first(write)], next_seq=next_seq)
 
     patch(LedgerStore, "atomic", in_two)
@@ -181,4 +193,5 @@ def in_process_acknowledged_early() -> None:
 
 
 def in_process_outcomes_first() -> None:
-    outcomes_first(setattr)
+    control = Control(Path(os.environ[FOLDER]))
+    outcomes_first(setattr, lambda: control.reach("between_writes"))

@@ -225,7 +225,7 @@ def test_a_hold_released_twice_is_reported(mongo_uri: str, database_name: str, m
     ("mistake", "fault"),
     [
         ("acknowledged_early", Fault("web", "before_insert")),
-        ("outcomes_first", Fault("writer", "after_commit")),
+        ("outcomes_first", Fault("writer", "between_writes")),
     ],
     ids=["acknowledged early", "outcomes first"],
 )
@@ -241,8 +241,10 @@ def test_the_harness_reports_it_of_real_processes(mistake: str, fault: Fault) ->
             altered=0.0,
         )
     )
+    assert not outcome.holds
     assert outcome.kept
     shutil.rmtree(outcome.kept)
-    assert not outcome.holds
-    assert outcome.verdict.lost
-    assert outcome.as_json()["lost"] == len(outcome.verdict.lost)
+    if mistake == "acknowledged_early":
+        assert outcome.verdict.lost
+    else:  # a second event of the same payment may have made up for it; the audit sees what no transaction names
+        assert outcome.verdict.lost or any("I1" in problem for problem in outcome.problems)
