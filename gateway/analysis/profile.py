@@ -77,7 +77,7 @@ class Window:
             del self.slots[:gone], self.counts[:gone], self.sums[:gone]
 
     def to_lists(self) -> list[list[int]]:
-        return [self.slots, self.counts, self.sums]
+        return [self.slots[:], self.counts[:], self.sums[:]]
 
     def read(self, lists: list[list[int]]) -> None:
         self.slots, self.counts, self.sums = (list(numbers) for numbers in lists)
@@ -199,14 +199,14 @@ class Profile:
         self.first_s = min(self.first_s, at_s)
 
     def to_document(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists. The lists are the live ones: encode it before the next `absorb`."""
+        """Plain numbers, strings and lists, all copies: a batch may be absorbed while the one before is being written."""
         return {
             "_id": self.id,
             "shape": SHAPE,
             "in": self.money_in.to_list(),
             "out": self.money_out.to_list(),
-            "hours": self.hours,
-            "counterparties": self.counterparties,
+            "hours": self.hours[:],
+            "counterparties": dict(self.counterparties),
             "met": [self.met, self.met_new],
             "seen": [self.first_s, self.last_s, self.days_seen],
         }

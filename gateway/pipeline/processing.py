@@ -23,6 +23,7 @@ from gateway.ledger.books import Applied
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
 from gateway.monitoring.metrics import SETTLED
 from gateway.pipeline.scoring import Scoring
+from gateway.pipeline.unhurried import unhurried
 
 log = get_logger(__name__)
 
@@ -100,13 +101,13 @@ class Processing:
     async def prepare(self, documents: Sequence[dict[str, Any]], *, defect: str | None = None) -> Prepared:
         """Fold the batch. With `defect` nothing is applied and the events are parked for that reason."""
         now = self._booking_time()
-        readings = [_reading(document, defect) for document in documents]
+        readings = [_reading(document, defect) async for document in unhurried(documents)]
         books = await self._ledger.load(
             event for reading in readings if isinstance(reading, tuple) for event in reading
         )
         settled: list[_Settled] = []
         applied: list[tuple[PaymentEvent, Applied]] = []
-        for document, reading in zip(documents, readings, strict=True):
+        async for document, reading in unhurried(list(zip(documents, readings, strict=True))):
             if isinstance(reading, NoMovement):
                 settled.append(_Settled(document["_id"], reading.outcome, reading.reason))
                 continue

@@ -14,6 +14,7 @@ from gateway.insights.insight import build_insight
 from gateway.ledger.books import Applied
 from gateway.ledger.store import Writes
 from gateway.ledger.transaction import Transaction
+from gateway.pipeline.unhurried import unhurried
 from gateway.recent import Recent
 
 log = get_logger(__name__)
@@ -43,7 +44,7 @@ class Scoring:
         known = frozenset(profiles)
         insights: dict[str, dict[str, Any]] = {}
         learned: dict[str, Profile] = {}
-        for result, movement in movements:
+        async for result, movement in unhurried(movements):
             transaction = result.transaction
             if transaction is None or movement is None or transaction.event_id in insights:
                 continue
