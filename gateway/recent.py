@@ -27,10 +27,11 @@ class Recent(Generic[Value]):
         return found, missing
 
     def remember(self, values: Mapping[str, Value]) -> None:
+        """All of them, even when they alone are more than `size_max`."""
         for key, value in values.items():
             self._values[key] = value
             self._values.move_to_end(key)
-        while len(self._values) > self._size_max:
+        while len(self._values) > max(self._size_max, len(values)):
             self._values.popitem(last=False)
 
     def forget(self) -> None:

@@ -62,7 +62,9 @@ class Worker:
             except LeaseLost:
                 log.warning("lease_lost", epoch=self._lease.epoch)
             except PyMongoError as failure:
-                log.warning("store_unreachable", error=type(failure).__name__, retry_s=retry_s)
+                log.warning(
+                    "store_failed", error=type(failure).__name__, code=getattr(failure, "code", None), retry_s=retry_s
+                )
                 await _pause(stop, retry_s)
                 retry_s = min(retry_s * 2, RETRY_S_MAX)
 

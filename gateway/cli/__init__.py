@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from gateway.cli import asking, auditing, demo, doctor, keys, serving, wallets
+from gateway.cli import asking, auditing, demo, doctor, events, keys, serving, wallets
 from gateway.errors import GatewayError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(auditing.audit)
 app.command()(auditing.reconcile)
 app.command()(asking.mcp)
 app.add_typer(keys.app, name="keys")
+app.add_typer(events.app, name="events")
 app.add_typer(wallets.app, name="wallets")
 
 

@@ -16,7 +16,7 @@ from gateway.cli.serving import check_settings, has_mongo_url
 from gateway.errors import CannotStart, GatewayError
 from gateway.ingress.providers.sources import open_sources
 from gateway.mongo.binary import find_mongod
-from gateway.mongo.client import connect, ping
+from gateway.mongo.client import connect, deployment_kind
 from gateway.mongo.home import running_uri
 from gateway.settings import Settings, load_settings
 
@@ -112,15 +112,12 @@ def _mongodb(settings: Settings) -> Iterator[Finding]:
 async def _reachable(uri: str, settings: Settings, of: str) -> Finding:
     try:
         async with connect(uri, settings) as client:
-            await ping(client)
-            hello = await client.admin.command("hello")
+            kind = await deployment_kind(client)
+    except CannotStart as wrong:
+        return Finding(Mark.FAULT, "MongoDB", str(wrong))
     except GatewayError as wrong:
         return Finding(Mark.FAULT, "MongoDB", f"{of}: {wrong} Check the address, the credentials and the network.")
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        return Finding(Mark.FAULT, "MongoDB", f"{of}: a standalone server has no transactions; make it a replica set.")
-    return Finding(
-        Mark.OK, "MongoDB", f"{of}: reachable, a {'replica set' if 'setName' in hello else 'sharded cluster'}"
-    )
+    return Finding(Mark.OK, "MongoDB", f"{of}: reachable, {kind}")
 
 
 def _port(settings: Settings) -> Finding:

@@ -27,7 +27,7 @@ def create(
 ) -> None:
     """Create a key. It is shown once, alone on the last line, and only its hash is stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    key = _with_database(data_dir, lambda db: create_key(db, name=name, scopes=wanted, now=utc(system_clock())))
+    key = with_database(data_dir, lambda db: create_key(db, name=name, scopes=wanted, now=utc(system_clock())))
     Console(stderr=True, highlight=False).print(
         f"Key for {name} with {', '.join(wanted)}; keep it, it is not shown again:"
     )
@@ -38,7 +38,7 @@ def create(
 def list_(data_dir: DataDir = None) -> None:
     """List the keys, without their texts."""
     table = Table("id", "name", "scopes", "created", "disabled")
-    for key in _with_database(data_dir, list_keys):
+    for key in with_database(data_dir, list_keys):
         disabled = f"{key.disabled_at:%Y-%m-%d %H:%M}" if key.disabled_at else ""
         table.add_row(key.key_id, key.name, ", ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}", disabled)
     Console().print(table)
@@ -49,11 +49,12 @@ def disable(
     key_id: Annotated[str, typer.Argument(help="The id, as `gateway keys list` shows it.")], data_dir: DataDir = None
 ) -> None:
     """Disable a key; it opens nothing a few seconds later."""
-    _with_database(data_dir, lambda db: disable_key(db, key_id, now=utc(system_clock())))
+    with_database(data_dir, lambda db: disable_key(db, key_id, now=utc(system_clock())))
     Console(highlight=False).print(f"{key_id} is disabled.")
 
 
-def _with_database(data_dir: DataDir, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:
+def with_database(data_dir: DataDir, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:
+    """The answer of the store that the settings name, running or started for the moment."""
     settings = load_settings(data_dir=data_dir)
     configure_logs("WARNING", process="keys")
 

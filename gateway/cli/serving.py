@@ -20,13 +20,13 @@ from gateway.audit.chain import seal
 from gateway.audit.schedule import audit_apart, audit_regularly
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock
-from gateway.errors import CannotStart
+from gateway.errors import CannotStart, StoreUnavailable
 from gateway.ingress.providers.sources import open_sources
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
 from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
-from gateway.mongo.client import connect, reach
+from gateway.mongo.client import connect, deployment_kind, reach
 from gateway.mongo.embedded import PrivateMongod
 from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
@@ -49,6 +49,8 @@ def serve(
     settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
     configure_logs(settings.log_level, process="supervisor")
     check_settings(settings)
+    if has_mongo_url(settings):
+        asyncio.run(_check_deployment(settings))
     mongod = None if has_mongo_url(settings) else PrivateMongod(settings)
     if mongod and not mongod.lock():
         asyncio.run(mongod.start())  # says who holds the directory
@@ -83,6 +85,15 @@ def check_settings(settings: Settings) -> None:
         )
     Limits(settings)
     read_limits(settings.kyc_limits, settings.kyc_level_default)
+
+
+async def _check_deployment(settings: Settings) -> None:
+    """A deployment of the operator's own must answer and have transactions before anything is promised on it."""
+    try:
+        async with connect(_mongo_url(settings), settings) as client:
+            await deployment_kind(client)
+    except StoreUnavailable as silent:
+        raise CannotStart(f"MONGO_URL: {silent} Check the address, the credentials and the network.") from None
 
 
 def has_mongo_url(settings: Settings) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import pymongo
 from beanie import Document
@@ -51,6 +51,14 @@ class EventDocument(Document):
             IndexModel([("awaits", ASCENDING)], sparse=True),
             IndexModel([("received_at", ASCENDING)]),
         ]
+
+
+RELEASED: Final = 0
+"""The queue key of a parked event that may try again: before everything that has only arrived."""
+BACK_TO_THE_QUEUE: Final = {
+    "$set": {"queue": RELEASED},
+    "$unset": {"awaits": "", "outcome": "", "reason": "", "settled_at": ""},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,12 @@ async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after:
     """
     majority = events.with_options(read_concern=ReadConcern("majority"))
     return await majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit).to_list()
+
+
+async def send_back(events: AsyncCollection[dict[str, Any]], event_id: str) -> bool:
+    """Let the worker try a parked event again; False when there is no such parked event."""
+    done = await events.update_one({"_id": event_id, "outcome": "parked"}, BACK_TO_THE_QUEUE)
+    return done.matched_count == 1
 
 
 @contextmanager

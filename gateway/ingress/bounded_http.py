@@ -64,6 +64,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._progress = True
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Answered before the body came: what is left of it may not keep the connection for ever."""
+        if self.cycle is not None and self.cycle.more_body:
+            self.loop.call_later(self.head_timeout_s, self.transport.close)
+        super().on_response_complete()
+
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._give_up)
 

@@ -185,10 +185,10 @@ _DISPUTE_RUNS = frozenset({"OPEN", "WITHDRAWN", "LOST"})
 
 
 def _wallet_of(event: PaymentEvent, known: ProviderObject, parent: ProviderObject | None) -> str | None:
-    """Who owns the object: the first event that says so, and nobody else once its money is on a wallet, suspense included."""
-    if known.wallet or position(known.kind, known.state) != Position(0, 0):
+    """Who owns the object: the event that moves its money decides, else what was told before; suspense is an owner too."""
+    if position(known.kind, known.state) != Position(0, 0):
         return known.wallet
-    return parent.wallet if parent else event.wallet
+    return parent.wallet if parent else event.wallet or known.wallet
 
 
 def _contradiction(

@@ -94,9 +94,10 @@ class Lease:
         return self._session
 
     def fence(self, next_seq: int) -> dict[str, Any]:
-        """The update that renews the lease and takes sequence numbers; it matches nothing once the lease is another's."""
+        """The update that renews the lease and takes sequence numbers. It matches nothing once the lease is another's, nor
+        when a commit that was reported as failed has happened after all: then what is in memory is behind what is stored."""
         return {
-            "q": {"_id": _WRITER, "holder": self.holder, "epoch": self.epoch},
+            "q": {"_id": _WRITER, "holder": self.holder, "epoch": self.epoch, "next_seq": self.next_seq},
             "u": [{"$set": {"expires_at": self._expiry(), "next_seq": next_seq}}],
         }
 

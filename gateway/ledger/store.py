@@ -4,12 +4,14 @@ The writer alone changes these collections. `atomic` is the only way to write th
 transaction. Writes go as plain database commands with a list of statements: half the client-side cost of bulk operations.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+import bson
 from beanie import Document
+from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -108,6 +110,34 @@ class Writes:
     """Of documents that exist; one that does not is a refusal."""
     upserts: Sequence[dict[str, Any]] = ()
     updates: Sequence[dict[str, Any]] = ()
+    commands: Sequence["Command"] = ()
+    """The same as encoded commands, once `encoded` was called: so that encoding does not hold up a transaction under way."""
+
+    def encoded(self) -> "Writes":
+        """Raises BSON's errors for what MongoDB cannot hold."""
+        return replace(self, commands=list(self._commands()))
+
+    def _commands(self) -> Iterator["Command"]:
+        if self.inserts:
+            yield Command({"insert": self.collection, "documents": [_raw(new) for new in self.inserts]}, None)
+        if self.replacements:
+            statements = [_raw({"q": {"_id": new["_id"]}, "u": new}) for new in self.replacements]
+            yield Command({"update": self.collection, "updates": statements}, len(statements))
+        upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in self.upserts]
+        if upserts or self.updates:
+            yield Command({"update": self.collection, "updates": [*map(_raw, (*upserts, *self.updates))]}, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One database command; `matches` is how many documents it must find, where that is known."""
+
+    body: dict[str, Any]
+    matches: int | None
+
+
+def _raw(document: dict[str, Any]) -> RawBSONDocument:
+    return RawBSONDocument(bson.encode(document))
 
 
 class LedgerStore:
@@ -162,8 +192,8 @@ class LedgerStore:
         """Write everything or nothing, durably (majority, journaled). Raises `LeaseLost` when another writer took over."""
 
         async def body(session: AsyncClientSession) -> None:
-            renewed = await self._update("leases", [self.lease.fence(next_seq)], session)
-            if renewed != 1:
+            fence = {"update": "leases", "updates": [self.lease.fence(next_seq)]}
+            if (await self._database.command(fence, session=session))["n"] != 1:
                 raise LeaseLost("Another writer holds the lease.")
             for write in writes:
                 await self._write(write, session)
@@ -177,25 +207,13 @@ class LedgerStore:
         self.lease.next_seq = next_seq
 
     async def _write(self, write: Writes, session: AsyncClientSession) -> None:
-        if write.inserts:
-            await self._command({"insert": write.collection, "documents": list(write.inserts)}, session)
-        if write.replacements:
-            statements = [{"q": {"_id": new["_id"]}, "u": new} for new in write.replacements]
-            if await self._update(write.collection, statements, session) != len(statements):
+        """A refused statement raises `WriteRefused`, which is not retried: the same batch would be refused again."""
+        for command in write.commands or write.encoded().commands:
+            reply = await self._database.command(command.body, session=session)
+            if reply.get("writeErrors"):
+                raise WriteRefused(reply["writeErrors"][0].get("code", 0))
+            if command.matches is not None and reply["n"] != command.matches:
                 raise WriteRefused(NOT_FOUND)
-        upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in write.upserts]
-        if upserts or write.updates:
-            await self._update(write.collection, [*upserts, *write.updates], session)
-
-    async def _update(self, collection: str, statements: list[dict[str, Any]], session: AsyncClientSession) -> int:
-        return int((await self._command({"update": collection, "updates": statements}, session))["n"])
-
-    async def _command(self, command: dict[str, Any], session: AsyncClientSession) -> dict[str, Any]:
-        """Run it. A refused statement raises `WriteRefused`, which is not retried: the same batch would be refused again."""
-        reply = await self._database.command(command, session=session)
-        if reply.get("writeErrors"):
-            raise WriteRefused(reply["writeErrors"][0].get("code", 0))
-        return reply
 
 
 class WriteRefused(Exception):

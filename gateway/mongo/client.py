@@ -55,6 +55,19 @@ async def ping(client: Client) -> None:
         raise StoreUnavailable(f"MongoDB did not answer: {type(failed).__name__}.") from failed
 
 
+async def deployment_kind(client: Client) -> str:
+    """What MongoDB is behind the client, in words. Raises `StoreUnavailable`, and `CannotStart` for one without transactions."""
+    try:
+        hello = await client.admin.command("hello")
+    except PyMongoError as failed:
+        raise StoreUnavailable(f"MongoDB did not answer: {type(failed).__name__}.") from failed
+    if hello.get("msg") == "isdbgrid":
+        return "a sharded cluster"
+    if "setName" in hello:
+        return "a replica set"
+    raise CannotStart("MONGO_URL: a standalone server has no transactions; make it a replica set.")
+
+
 @asynccontextmanager
 async def reach(settings: Settings) -> AsyncIterator[str]:
     """A URI for the duration of a command: `MONGO_URL`, else that of the gateway that runs on the data directory, else

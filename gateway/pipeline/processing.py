@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from bson.errors import BSONError
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError, WriteConcernError
 from structlog import get_logger
 
 from gateway.clock import Clock, utc
 from gateway.errors import LeaseLost
 from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
+from gateway.events.store import BACK_TO_THE_QUEUE, RELEASED
 from gateway.ledger.books import Applied
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
 from gateway.monitoring.metrics import SETTLED
@@ -73,7 +74,8 @@ class Processing:
         self._scoring.forget()
         self._next_seq = self._ledger.lease.next_seq
         self._booked_at = await self._ledger.last_booked_at()
-        self._awaited = set(await self._events.distinct("awaits", {"awaits": {"$exists": True}}))
+        stages: list[dict[str, Any]] = [{"$match": {"awaits": {"$exists": True}}}, {"$group": {"_id": "$awaits"}}]
+        self._awaited = {row["_id"] async for row in await self._events.aggregate(stages)}
 
     async def process(self, documents: Sequence[dict[str, Any]]) -> None:
         """Settle every event of the batch. Raises `LeaseLost`, and MongoDB's errors when it cannot be reached.
@@ -89,6 +91,8 @@ class Processing:
             await self._divide(documents, failure)
 
     async def _divide(self, documents: Sequence[dict[str, Any]], failure: Exception) -> None:
+        if not documents:
+            raise failure
         if len(documents) == 1:
             defect = str(failure) if isinstance(failure, WriteRefused) else type(failure).__name__
             log.error("event_parked_as_poison", event_id=documents[0]["_id"], error=defect)
@@ -123,7 +127,8 @@ class Processing:
         ]
         self._ledger.remember(books)
         self._next_seq += len(transactions)
-        return Prepared(writes, self._next_seq, [each.outcome for each in settled])
+        encoded = [write.encoded() async for write in unhurried(writes, pause_every=1)]
+        return Prepared(encoded, self._next_seq, [each.outcome for each in settled])
 
     async def commit(self, prepared: Prepared) -> None:
         """Write it, all or nothing."""
@@ -144,12 +149,7 @@ class Processing:
         if not free:
             return []
         self._awaited.difference_update(free)
-        back = {"$set": {"queue": RELEASED}, "$unset": {"awaits": "", "outcome": "", "reason": "", "settled_at": ""}}
-        return [{"q": {"awaits": {"$in": free}}, "u": back, "multi": True}]
-
-
-RELEASED: Final = 0
-"""The queue key of a parked event that may try again: before everything that has only arrived."""
+        return [{"q": {"awaits": {"$in": free}}, "u": BACK_TO_THE_QUEUE, "multi": True}]
 
 
 def _reading(document: dict[str, Any], defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
@@ -183,12 +183,12 @@ def _outcomes(settled: Sequence[_Settled], now: float) -> list[dict[str, Any]]:
 
 def is_about_content(failure: Exception) -> bool:
     """Whether halving the batch can find a culprit; else MongoDB could not be reached, or the lease is gone."""
-    if isinstance(failure, LeaseLost):
+    if isinstance(failure, LeaseLost | WriteConcernError):  # the latter: written, but not known to be durable
         return False
     if isinstance(failure, OperationFailure):
         return not failure.has_error_label("TransientTransactionError") and failure.code not in _OUTAGES
     return isinstance(failure, BSONError) or not isinstance(failure, PyMongoError)
 
 
-_OUTAGES: Final = frozenset({13, 18, 50, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
-"""Codes that speak of the server or of us rather than of a document: credentials, time limits, shutdown, not primary."""
+_OUTAGES: Final = frozenset({13, 18, 20, 50, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
+"""Codes that speak of the server or of us rather than of a document: credentials, no transactions, time limits, shutdown."""

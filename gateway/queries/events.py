@@ -26,6 +26,10 @@ class EventStatus(Answer):
     outcome: str
     reason: str | None
     settled_at: datetime | None
+    awaits: str | None
+    """While parked: the object it waits for, as source:kind:id."""
+    secret_id: str
+    """Which of the source's secrets verified it: its position in the setting, from 1."""
     transaction_ids: list[str]
     insight: InsightSummary | None
 
@@ -50,6 +54,8 @@ async def event_status(database: Database, event_id: str) -> EventStatus:
         outcome=event.get("outcome", "waiting"),
         reason=event.get("reason"),
         settled_at=event.get("settled_at"),
+        awaits=event.get("awaits"),
+        secret_id=event["secret_id"],
         transaction_ids=[transaction["_id"] for transaction in transactions],
         insight=insight_summary(insight) if insight else None,
     )
