@@ -11,7 +11,7 @@ from served import unreachable_store
 
 from gateway.clock import utc
 from gateway.errors import Conflict, Limited, SignatureRefused, StoreUnavailable, UnknownSource
-from gateway.events.store import EventStore
+from gateway.events.store import EventStore, send_back, waiting
 from gateway.ingress.delivery import Delivery
 from gateway.ingress.providers import SCHEMES, Secret, Source
 from gateway.ingress.verify import Window
@@ -196,6 +196,23 @@ def test_a_parked_event_is_remembered_over_a_restart(mongo_uri: str, database_na
         await _free_lease(database)
         await Booking(database).book([razorpay("payment.captured", "pay_1", 100)])
         assert await database["events"].distinct("outcome") == ["applied"]
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_an_operator_sends_a_parked_event_back(mongo_uri: str, database_name: str) -> None:
+    """It is tried again, once; an event that is not parked is left alone."""
+
+    async def story(database: Database) -> None:
+        events = database["events"]
+        stored = transfer("t1", "alice", "bob", "1.00")
+        await events.insert_one({**stored, "outcome": "parked", "reason": "fault: KeyError"})
+        await events.update_one({"_id": stored["_id"]}, {"$unset": {"queue": ""}})
+        assert await send_back(events, stored["_id"])
+        assert not await send_back(events, stored["_id"])
+        (again,) = await waiting(events, 10)
+        assert "outcome" not in again
+        assert not await send_back(events, "evt_" + "0" * 32)
 
     on_database(mongo_uri, database_name, story)
 

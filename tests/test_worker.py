@@ -2,25 +2,29 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
 from booked_store import Document, on_database, razorpay, transfer
+from pymongo.errors import WriteConcernError
 
 from gateway.clock import system_clock
 from gateway.ledger.lease import Lease
-from gateway.ledger.store import LedgerStore
+from gateway.ledger.store import LedgerStore, WriteRefused, Writes
 from gateway.pipeline import Processing
 from gateway.queries.reading import Database
 from gateway.worker import Worker
 
 
 @asynccontextmanager
-async def _working(database: Database, *, batch_max: int = 10, lease_s: float = 0.6) -> AsyncIterator[Lease]:
+async def _working(
+    database: Database, *, batch_max: int = 10, lease_s: float = 0.6, store: type[LedgerStore] = LedgerStore
+) -> AsyncIterator[Lease]:
     """A worker as a process runs it, for as long as the block lasts."""
     lease = Lease(database, lease_s=lease_s)
     processing = Processing(
-        database, LedgerStore(database, lease), clock=system_clock, narrate_from_score=60, model_configured=False
+        database, store(database, lease), clock=system_clock, narrate_from_score=60, model_configured=False
     )
     worker = Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
     stop = asyncio.Event()
@@ -160,6 +164,38 @@ def test_a_worker_whose_lease_was_taken_stands_by_and_comes_back(mongo_uri: str,
             )
             await _until_settled(database)
         assert await _balance(database, "bob") == 6_000
+
+    on_database(mongo_uri, database_name, story)
+
+
+@pytest.mark.parametrize("reported", [WriteConcernError("operation was interrupted", 11601), WriteRefused(11000)])
+def test_a_commit_that_happened_and_is_reported_as_failed_is_not_done_again(
+    mongo_uri: str, database_name: str, reported: Exception
+) -> None:
+    """The writer's memory is behind what is stored, and neither books again nor takes used sequence numbers."""
+
+    class ReportsOneAsFailed(LedgerStore):
+        reports = True
+
+        async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
+            believed = self.lease.next_seq
+            await super().atomic(writes, next_seq=next_seq)
+            if ReportsOneAsFailed.reports:
+                ReportsOneAsFailed.reports = False
+                self.lease.next_seq = believed
+                raise reported
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(25))
+        async with _working(database, store=ReportsOneAsFailed):
+            await _until_settled(database)
+            await database["events"].insert_many(_payments(5, prefix="later"))
+            await _until_settled(database)
+        assert await _balance(database, "bob") == 3_000
+        assert await database["events"].distinct("outcome") == ["applied"]
+        lease = await database["leases"].find_one({"_id": "writer"})
+        assert lease is not None
+        assert lease["next_seq"] == 31
 
     on_database(mongo_uri, database_name, story)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.ingress.bounded_http import BoundedHttp
 
@@ -28,9 +28,15 @@ async def _slow_application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-def _with_peer(story: Callable[[Peer], Awaitable[None]]) -> None:
+async def _hurried_application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without waiting for a body."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _with_peer(story: Callable[[Peer], Awaitable[None]], application: ASGIApp = _slow_application) -> None:
     async def run() -> None:
-        config = uvicorn.Config(_slow_application, http=_Hasty, ws="none", lifespan="off", port=0, log_config=None)
+        config = uvicorn.Config(application, http=_Hasty, ws="none", lifespan="off", port=0, log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -132,3 +138,16 @@ def test_too_large_a_head_is_answered_400() -> None:
         assert answer.startswith(b"HTTP/1.1 400")
 
     _with_peer(story)
+
+
+def test_a_body_that_was_not_waited_for_does_not_keep_the_connection() -> None:
+    """One stray byte after the answer, then silence: the place is free again after the time that a head may take."""
+
+    async def story(peer: Peer) -> None:
+        peer[1].write(b"GET / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\n")
+        answer = await peer[0].readuntil(b"ok")
+        assert answer.startswith(b"HTTP/1.1 200")
+        peer[1].write(b"x")
+        assert await _seconds_until_closed(peer) < 4 * HEAD_TIMEOUT_S
+
+    _with_peer(story, _hurried_application)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import pytest
 from deliveries import Signed, new_id, signed, transfer
 from provider import Provider, provider_for
 from running_gateway import SECRETS, RunningGateway, alive, run_gateway, running, until
+
+from gateway.mongo import find_mongod
+from gateway.settings import Settings
 
 NATIVE = {"HMAC_SECRET_KEY": SECRETS["HMAC_SECRET_KEY"]}
 
@@ -115,3 +120,27 @@ def test_doctor_beside_a_running_gateway(gateway: RunningGateway, tmp_path: Path
     told = run_gateway("doctor", "--data-dir", str(gateway.data_dir), cwd=tmp_path, **NATIVE)
     assert told.returncode == 0
     assert "reachable, a replica set" in " ".join(told.stdout.split())
+
+
+def test_a_standalone_server_is_refused_at_the_start(tmp_path: Path) -> None:
+    """It has no transactions: every event would be promised and none booked."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "db").mkdir()
+    program = find_mongod(Settings(_env_file=None))
+    arguments = ["--dbpath", str(tmp_path / "db"), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    with (tmp_path / "mongod.log").open("wb") as log:
+        mongod = subprocess.Popen([program, *arguments], stdout=log, stderr=log)
+    try:
+        until(
+            lambda: b"Waiting for connections" in (tmp_path / "mongod.log").read_bytes(),
+            within_s=20,
+            what="mongod is up",
+        )
+        refused = run_gateway("serve", cwd=tmp_path, MONGO_URL=f"mongodb://127.0.0.1:{port}/", **NATIVE)
+    finally:
+        mongod.terminate()
+        mongod.wait(20)
+    assert refused.returncode == 1
+    assert "MONGO_URL: a standalone server has no transactions; make it a replica set." in refused.stderr

@@ -258,3 +258,13 @@ def test_versions_count_every_change_of_a_wallet() -> None:
     books = Books()
     told(books, captured(), refund("succeeded"), payout("requested"), payout("processed"))
     assert books.wallets["USD:alice"].version == 4
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_event_that_captures_names_the_wallet(turned: bool) -> None:
+    """An authorisation that knew the customer only does not decide where the money goes, in whichever order they come."""
+    events = [event("payment", "authorized", "pi_1", wallet="cus_1"), captured()]
+    books = Books()
+    told(books, *(reversed(events) if turned else events))
+    assert held(books, "alice") == (100, 0, 0)
+    assert held(books, "cus_1") == (0, 0, 0)
