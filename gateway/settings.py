@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     mongo_url: SecretStr | None = None
     mongo_database: str = Field(default="autopay", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     mongod_path: Path | None = None
-    mongod_cache_mb: int = Field(default=512, ge=256, le=1_000_000)
+    mongod_cache_mb: int = Field(default=0, ge=0, le=1_000_000)
     mongo_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
 
     # Secrets of the sources, several separated by commas during a rotation; a source without one is closed

@@ -32,6 +32,8 @@ START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.05
 OPLOG_MB: Final = 1024
+CACHE_MB_MIN: Final = 256
+CACHE_MB_MAX: Final = 4_096
 PORTS: Final = range(15_000, 32_000)
 """Below Linux's range for outgoing connections (32768 up): there, a client that retries while mongod is down can be
 given mongod's port as its own, connect to itself and so keep the port."""
@@ -138,7 +140,7 @@ class PrivateMongod:
             environment["LD_LIBRARY_PATH"] = libraries
         with open(self._home.log, "ab", opener=private) as log:
             return subprocess.Popen(
-                _argv(program, self._home, port=port, cache_mb=self._settings.mongod_cache_mb),
+                _argv(program, self._home, port=port, cache_mb=self._settings.mongod_cache_mb or _cache_mb_default()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -181,6 +183,12 @@ def _argv(program: Path, home: Home, *, port: int, cache_mb: int) -> list[str]:
     argv = [str(program), "--quiet", "--logappend", "--nounixsocket"]
     argv += [str(word) for option in options.items() for word in option]
     return argv + [word for name, value in parameters.items() for word in ("--setParameter", f"{name}={value}")]
+
+
+def _cache_mb_default() -> int:
+    """A quarter of the memory: indexes on hashed ids that do not fit the cache halve the speed long before a million events."""
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(CACHE_MB_MIN, min(memory_mb // 4, CACHE_MB_MAX))
 
 
 def _is_free(port: int) -> bool:
