@@ -44,6 +44,26 @@ def build_insight(
     return insight
 
 
+def build_insight_without_amount(
+    *, event_id: str, transaction: str, source: str, kind: str, wallet: str, occurred_at: float, now: float
+) -> dict[str, Any]:
+    """The document of an event that moves nothing a scorer could judge, a subscription's say: it says so."""
+    return {
+        "_id": event_id,
+        "transaction": transaction,
+        "source": source,
+        "kind": kind,
+        "wallet": wallet,
+        "counterparty": None,
+        "currency": "",
+        "amount_minor": 0,
+        **_unscored("no_amount", "This event carries no amount: there is nothing to score."),
+        "occurred_at": utc(occurred_at),
+        "at": utc(now),
+        "narrative": {"status": "absent", "reason": UNSCORED},
+    }
+
+
 def narrate_key(score: int, at: datetime) -> int:
     """Sorts ascending: the highest score first, the oldest of equal scores first."""
     return (100 - score) * _MILLISECONDS + int(at.timestamp() * 1000)
@@ -70,13 +90,15 @@ def _reason(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _unscored(reason: str) -> dict[str, Any]:
+def _unscored(
+    reason: str, text: str = "The local scorer gave no score for this event; the money was booked all the same."
+) -> dict[str, Any]:
     said = {
         "code": UNSCORED,
         "points": 0,
         "value": reason,
         "usual": None,
-        "text": "The local scorer gave no score for this event; the money was booked all the same.",
+        "text": text,
     }
     return {"score": None, "level": UNSCORED, "reasons": [said], "confidence": 0.0, "model": MODEL}
 

@@ -10,7 +10,7 @@ from gateway.analysis.assessment import Assessment, assess
 from gateway.analysis.features import Movement, features
 from gateway.analysis.profile import Direction, Profile
 from gateway.events.event import PaymentEvent
-from gateway.insights.insight import build_insight
+from gateway.insights.insight import build_insight, build_insight_without_amount
 from gateway.ledger.books import Applied
 from gateway.ledger.store import Writes
 from gateway.ledger.transaction import Transaction
@@ -44,9 +44,20 @@ class Scoring:
         known = frozenset(profiles)
         insights: dict[str, dict[str, Any]] = {}
         learned: dict[str, Profile] = {}
-        async for result, movement in unhurried(movements):
+        async for (event, result), (_, movement) in unhurried(list(zip(applied, movements, strict=True))):
             transaction = result.transaction
-            if transaction is None or movement is None or transaction.event_id in insights:
+            if transaction is None or transaction.event_id in insights:
+                continue
+            if movement is None:
+                insights[transaction.event_id] = build_insight_without_amount(
+                    event_id=transaction.event_id,
+                    transaction=transaction.key,
+                    source=transaction.source,
+                    kind=f"{event.kind} {event.step}",
+                    wallet=result.wallet or "",
+                    occurred_at=event.occurred_at,
+                    now=now,
+                )
                 continue
             profile = profiles.setdefault(movement.profile_id, Profile(movement.profile_id))
             assessment = _assessment(movement, profile, learn=bool(transaction.legs))
