@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from booked_store import NOW, Booking, razorpay, stored, story, transfer
 from served import serving
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 class Asking:
     """One key with the scope, on one gateway."""
 
-    def __init__(self, client: httpx.AsyncClient, database: Database) -> None:
+    def __init__(self, client: httpx2.AsyncClient, database: Database) -> None:
         self.client = client
         self.database = database
 
@@ -71,7 +71,7 @@ def in_wallets(mongo_uri: str, database_name: str) -> InWallets:
             key = await create_key(database, name="test", scopes=["wallets:read"], now=at)
             app = build_app(settings, mongo_uri, clock=at.timestamp)
             headers = {"X-API-Key": key}
-            async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+            async with serving(app) as url, httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
                 await work(Asking(http, database))
 
     def run(events: Iterable[Json], work: Work, *, at: datetime = TEN_OCLOCK) -> None:
