@@ -16,7 +16,7 @@ from gateway.errors import LeaseLost
 from gateway.events.store import waiting
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
-from gateway.pipeline import Processing
+from gateway.pipeline import Prepared, Processing
 from gateway.pipeline.processing import is_about_content
 
 log = get_logger(__name__)
@@ -118,7 +118,7 @@ class Worker:
 class _Writing:
     """A commit under way."""
 
-    def __init__(self, processing: Processing, prepared: Any, batch: list[dict[str, Any]]) -> None:
+    def __init__(self, processing: Processing, prepared: Prepared, batch: list[dict[str, Any]]) -> None:
         self._events = len(batch)
         self._task = asyncio.create_task(self._commit(processing, prepared))
 
@@ -133,7 +133,7 @@ class _Writing:
         self._task.cancelled() or self._task.exception()  # looked at, so that it is not reported as forgotten
 
     @staticmethod
-    async def _commit(processing: Processing, prepared: Any) -> None:
+    async def _commit(processing: Processing, prepared: Prepared) -> None:
         with BATCH_SECONDS.time():
             await processing.commit(prepared)
 
