@@ -16,6 +16,7 @@ GatewayError                     a fact with a stable `reason`
 │   ├── NotTheShape         422  verified, but not what the source promises
 │   └── Limited             429
 ├── StoreUnavailable        503  MongoDB did not answer in time; nothing half-done
+├── CannotDecrypt                a key is missing, or what is stored was altered
 ├── LeaseLost                    another writer took over; this one must stop writing
 └── CannotStart                  settings or surroundings that make a start unsafe
 """
@@ -120,6 +121,10 @@ class Limited(Refusal):
 class StoreUnavailable(GatewayError):
     reason, status, retryable = "store_unavailable", 503, True
     retry_after_s: int | None = 1
+
+
+class CannotDecrypt(GatewayError):
+    reason = "cannot_decrypt"
 
 
 class LeaseLost(GatewayError):

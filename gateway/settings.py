@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     razorpay_webhook_secret: SecretStr = SecretStr("")
     standard_webhooks_secret: SecretStr = SecretStr("")
 
+    # What is kept at rest: keys of 32 bytes as base64, the sealing one first; empty: a file under data_dir
+    encryption_key: SecretStr = SecretStr("")
+
     # The door
     max_webhook_age_seconds: int = Field(default=300, ge=1, le=86_400)
     max_webhook_future_seconds: int = Field(default=5, ge=0, le=3_600)
