@@ -2,7 +2,7 @@
 
 The map, in reading order; a stage imports only what stands above it and the foundation:
 
-    foundation   errors · money · clock · settings · encryption · recent · problem · mongo
+    foundation   errors · money · clock · settings · encryption · recent · masking · problem · mongo
     ingress      may this be let in?          Delivery → VerifiedDelivery
     events       remember before acting       VerifiedDelivery → stored event → PaymentEvent
     ledger       what does it do to money?    PaymentEvent → Transaction
@@ -14,6 +14,7 @@ The map, in reading order; a stage imports only what stands above it and the fou
     queries      what may be asked of what is stored
     audit        is it all true? checks what is stored, sharing no code with what stored it
     access       who may ask: keys, scopes, limits
+    schema       the collections and their indexes, made where they are missing
     api          for programs
     mcp_tools    for agents
     app          the socket: settings in, Starlette app out

@@ -1,62 +1,71 @@
 """The socket: settings in, a Starlette application out. Everything is assembled here and opened and closed in `lifespan`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
-from beanie import init_beanie
-from pymongo.asynchronous.database import AsyncDatabase
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.access.door import Door
 from gateway.access.keyring import KeyRing
 from gateway.access.limits import Limits
+from gateway.access.sources import ManagedSources
 from gateway.api.routes import routes as api_routes
 from gateway.clock import Clock, system_clock
+from gateway.encryption import keep_fresh, open_cipher
 from gateway.errors import Refusal
-from gateway.events.rejections import RejectionLog, ensure_rejections
-from gateway.events.store import EventDocument, EventStore
+from gateway.events.rejections import RejectionLog
+from gateway.events.store import EventStore
 from gateway.ingress.delivery import Delivery
 from gateway.ingress.endpoint import WebhookEndpoint
-from gateway.ingress.providers.sources import Source, open_sources
-from gateway.ingress.verify import Window
-from gateway.insights.store import InsightDocument
-from gateway.ledger.store import ObjectDocument, TransactionDocument, WalletDocument
+from gateway.ingress.providers.sources import Source, window_of
+from gateway.ingress.providers.stored import OpenSources
 from gateway.mcp_tools.http import mcp_endpoint
 from gateway.mongo.client import connect
-from gateway.monitoring.metrics import ACKNOWLEDGED, ANSWERS
+from gateway.monitoring.metrics import ACKNOWLEDGED, ANSWERS, SOURCES_NOT_REFRESHED, count_refusal
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
-from gateway.queries.indexes import ensure_indexes
+from gateway.schema import prepare
 from gateway.settings import Settings
 
 
 def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock) -> Starlette:
     """The application of one web process. Raises `CannotStart` for settings that are unsafe."""
-    sources = open_sources(settings)
     limits = Limits(settings)
     client = connect(mongo_uri, settings)
     database = client[settings.mongo_database]
+    cipher = open_cipher(settings)
+    sources = OpenSources(database, cipher, settings)
     store = EventStore(
         database,
         batch_max=settings.commit_batch_max,
         waiting_max=settings.commit_waiting_max,
         timeout_ms=settings.mongo_timeout_ms,
     )
-    rejections = RejectionLog(database)
-    reception = Reception(sources, store, Incidents(database), limits=limits, window=window_of(settings))
+    rejections = RejectionLog(database, rows_per_minute_max=settings.refusals_kept_per_minute)
+    reception = Reception(
+        sources, store, Incidents(database, cipher), cipher=cipher, limits=limits, window=window_of(settings)
+    )
     endpoint = webhook_endpoint(settings, sources, reception, rejections, limits, clock)
     door = Door(KeyRing(lambda: database), limits)
+    managed = ManagedSources(database, cipher, settings, clock=clock)
     mcp = mcp_endpoint(lambda: database, door, settings, clock=clock)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await prepare(database)
+        await prepare(database, cipher)
+        await sources.refresh()
+        stop = asyncio.Event()
+        following = asyncio.create_task(sources.follow(stop, failed=SOURCES_NOT_REFRESHED.inc))
+        refreshing = asyncio.create_task(keep_fresh(cipher, stop))
         try:
             async with mcp.running():
                 yield
         finally:
+            stop.set()
+            await refreshing
+            await following
             await store.drain()
             await rejections.drain()
             await client.close()
@@ -64,7 +73,7 @@ def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock
     app = Starlette(
         routes=[
             Route("/webhooks/{source}", endpoint),
-            *api_routes(lambda: database, door, settings, clock=clock),
+            *api_routes(lambda: database, door, settings, managed=managed, clock=clock),
             *mcp.routes,
         ],
         exception_handlers=exception_handlers(),
@@ -85,11 +94,13 @@ def webhook_endpoint(
     """The endpoint with its evidence and its counters."""
 
     def note_refusal(delivery: Delivery, refused: Refusal) -> None:
-        rejections.note(delivery, refused)
+        count_refusal(refused.reason, refused.check, kept=rejections.note(delivery, refused))
         ANSWERS.labels(delivery.source if delivery.source in sources else "unknown", refused.reason).inc()
 
     def note_receipt(source: str, answer: str, seconds: float) -> None:
         ANSWERS.labels(source, answer).inc()
+        if answer == "duplicate":
+            rejections.count(source, answer, clock())
         ACKNOWLEDGED.observe(seconds)
 
     return WebhookEndpoint(
@@ -103,17 +114,3 @@ def webhook_endpoint(
         body_bytes_max=settings.body_bytes_max,
         body_timeout_s=settings.body_timeout_s,
     )
-
-
-def window_of(settings: Settings) -> Window:
-    return Window(past_s=settings.max_webhook_age_seconds, future_s=settings.max_webhook_future_seconds)
-
-
-async def prepare(database: AsyncDatabase[dict[str, Any]]) -> None:
-    """Create the collections and indexes that are missing; every process does, whichever comes first."""
-    await init_beanie(
-        database=database,
-        document_models=[EventDocument, WalletDocument, ObjectDocument, TransactionDocument, InsightDocument],
-    )
-    await ensure_rejections(database)
-    await ensure_indexes(database)

@@ -7,6 +7,7 @@ how much. What is sealed is bound to where it stands: moved to another record, i
 Sealed: salt (16 bytes) · nonce (12) · ciphertext · tag (16). Beside it stands the id of the operator's key.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -23,9 +24,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from structlog import get_logger
 
 from gateway.errors import CannotDecrypt, CannotStart
 from gateway.settings import Settings
+
+log = get_logger(__name__)
 
 KEY_BYTES: Final = 32
 KEY_FILE: Final = "encryption.key"
@@ -34,6 +38,8 @@ _NONCE_BYTES: Final = 12
 _HEAD_BYTES: Final = _SALT_BYTES + _NONCE_BYTES
 _DERIVED_MAX: Final = 1_024
 """Derived keys remembered: one for each process that ever sealed something still being read."""
+REFRESH_S: Final = 2.0
+"""After which every running process seals with a key that was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ class Cipher:
     def open(self, sealed: bytes, key_id: str, bound_to: str) -> bytes:
         """Raises `CannotDecrypt`: the key is missing, or the bytes are not what was sealed for this record."""
         if key_id not in self._keys:
-            self.refresh()
+            with suppress(CannotStart, OSError):  # then it is missing
+                self.refresh()
         key = self._keys.get(key_id)
         if key is None:
             raise CannotDecrypt(
@@ -132,6 +139,18 @@ def add_key(settings: Settings) -> str:
     _write(beside, f"{text}\n{file.read_text()}")
     beside.replace(file)
     return EncryptionKey.read(text).id
+
+
+async def keep_fresh(cipher: Cipher, stop: asyncio.Event) -> None:
+    """Until `stop`: take up keys that are added. While they cannot be read, those that were read before stay in use."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REFRESH_S):
+                await stop.wait()
+        try:
+            cipher.refresh()
+        except (CannotStart, OSError) as unreadable:
+            log.warning("encryption_keys_not_read", error=type(unreadable).__name__)
 
 
 def _read(texts: list[str], where: str) -> tuple[EncryptionKey, ...]:

@@ -14,7 +14,10 @@ GatewayError                     a fact with a stable `reason`
 │   ├── TooLarge            413
 │   ├── WrongMediaType      415
 │   ├── NotTheShape         422  verified, but not what the source promises
-│   └── Limited             429
+│   ├── InvalidSource       422  a source as an operator cannot have it
+│   ├── Limited             429
+│   └── HeadTooLarge        431  of a request: its bytes, or how many headers
+├── Busy                    503  no place for one more connection
 ├── StoreUnavailable        503  MongoDB did not answer in time; nothing half-done
 ├── CannotDecrypt                a key is missing, or what is stored was altered
 ├── LeaseLost                    another writer took over; this one must stop writing
@@ -105,9 +108,13 @@ class NotTheShape(Refusal):
 
     reason, status = "not_the_shape", 422
 
-    def __init__(self, fields: dict[str, str]) -> None:
-        super().__init__("The body is not the shape this source promises.")
+    def __init__(self, fields: dict[str, str], *, of: str = "this source promises") -> None:
+        super().__init__(f"The body is not the shape {of}.")
         self.fields = fields
+
+
+class InvalidSource(Refusal):
+    reason, status = "invalid_source", 422
 
 
 class Limited(Refusal):
@@ -116,6 +123,15 @@ class Limited(Refusal):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("Too many requests.")
         self.retry_after_s = retry_after_s
+
+
+class HeadTooLarge(Refusal):
+    reason, status = "head_too_large", 431
+
+
+class Busy(GatewayError):
+    reason, status, retryable = "busy", 503, True
+    retry_after_s: int | None = 1
 
 
 class StoreUnavailable(GatewayError):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from gateway.errors import BadRequest, GatewayError, NotFound, NotTheShape, Refusal, WrongMethod
+from gateway.masking import mask
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -20,7 +21,8 @@ MEDIA_TYPE = "application/problem+json"
 def problem(error: GatewayError) -> dict[str, Any]:
     """The document: type, title, status, detail, reason, and `fields` when the body had the wrong shape.
 
-    An error that is no answer to a caller (a bug, a lost lease) tells nothing but that it happened.
+    An error that is no answer to a caller (a bug, a lost lease) tells nothing but that it happened. What is told is masked:
+    it is kept in the callers' logs, and a path or a query may hold anything.
     `type` stays "about:blank" (RFC 9457, 4.2.1): the title is the status's phrase and programs read `reason`.
     """
     told = isinstance(error, Refusal) or error.retryable
@@ -28,11 +30,11 @@ def problem(error: GatewayError) -> dict[str, Any]:
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
-        "detail": str(error) if told else "Something went wrong here; it has been logged.",
+        "detail": mask(str(error)) if told else "Something went wrong here; it has been logged.",
         "reason": error.reason,
     }
     if isinstance(error, NotTheShape):
-        document["fields"] = error.fields
+        document["fields"] = {mask(name): mask(wrong) for name, wrong in error.fields.items()}
     return document
 
 

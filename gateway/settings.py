@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     # What is kept at rest: keys of 32 bytes as base64, the sealing one first; empty: a file under data_dir
     encryption_key: SecretStr = SecretStr("")
 
+    # How many days what was sent is kept; 0: for ever (the ledger always is)
+    retain_bodies_days: int = Field(default=0, ge=0, le=36_500)
+    retain_insights_days: int = Field(default=0, ge=0, le=36_500)
+    retain_incidents_days: int = Field(default=0, ge=0, le=36_500)
+
     # The door
     max_webhook_age_seconds: int = Field(default=300, ge=1, le=86_400)
     max_webhook_future_seconds: int = Field(default=5, ge=0, le=3_600)
@@ -48,10 +53,15 @@ class Settings(BaseSettings):
     commit_batch_max: int = Field(default=500, ge=1, le=5_000)
     commit_waiting_max: int = Field(default=10_000, ge=1, le=1_000_000)
     trusted_proxies: str = ""
+    refusals_kept_per_minute: int = Field(default=6_000, ge=1, le=1_000_000)
     connections_max: int = Field(default=2_000, ge=1, le=100_000)
+    connections_per_address_max: int = Field(default=1_000, ge=1, le=100_000)
+    headers_max: int = Field(default=100, ge=10, le=1_000)
+    head_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    keep_alive_s: int = Field(default=30, ge=1, le=3_600)
 
     # Limits, in the notation of the `limits` library: count/period
-    rate_limit_refused: str = "300/minute"
+    rate_limit_refused: str = "100/minute"
     rate_limit_webhooks: str = "1000000/minute"
     rate_limit_api: str = "600/minute"
     rate_limit_monitoring: str = "120/minute"

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -57,10 +57,13 @@ class Supervisor:
         children: Sequence[Child],
         *,
         mongod: PrivateMongod | None = None,
+        check_store: Callable[[str], Awaitable[None]] | None = None,
         listener: socket.socket | None = None,
     ) -> None:
+        """`check_store` is given mongod's address before a child is started, and may raise `CannotStart`."""
         self._children = children
         self._mongod = mongod
+        self._check_store = check_store
         self._listener = listener
         self._mongo_environment: dict[str, str] = {}
         self._processes: dict[str, Process] = {}
@@ -92,6 +95,8 @@ class Supervisor:
         keepers = []
         if self._mongod:
             self._mongo_environment["MONGO_URL"] = await self._mongod.start()
+            if self._check_store:
+                await self._check_store(self._mongo_environment["MONGO_URL"])
             keepers.append(asyncio.create_task(self._keep_mongod(self._mongod)))
         keepers += [asyncio.create_task(self._keep(child)) for child in self._children]
         try:

@@ -22,7 +22,9 @@ from gateway.pipeline.processing import is_about_content
 log = get_logger(__name__)
 
 IDLE_S: Final = 0.02
-"""Between two looks at an empty queue."""
+"""Between two looks at a queue that has just become empty, and half as much again each time it still is."""
+IDLE_S_MAX: Final = 0.1
+"""Ten looks a second cost an idle machine nothing that is felt, fifty did."""
 GATHER_S: Final = 0.01
 """After a small batch: a transaction costs some milliseconds whatever its size, so a few more events may join the next."""
 RETRY_S_MAX: Final = 5.0
@@ -70,6 +72,7 @@ class Worker:
 
     async def _work(self, stop: asyncio.Event) -> None:
         renewed_at = _now()
+        idle_s = IDLE_S
         while not stop.is_set():
             settled = await self._drain(stop)
             if settled:
@@ -77,7 +80,8 @@ class Worker:
             elif _now() - renewed_at > self._lease_s / 3:
                 await self._lease.renew()
                 renewed_at = _now()
-            await _pause(stop, GATHER_S if settled else IDLE_S)
+            idle_s = IDLE_S if settled else min(idle_s * 1.5, IDLE_S_MAX)
+            await _pause(stop, GATHER_S if settled else idle_s)
 
     async def _drain(self, stop: asyncio.Event) -> int:
         """Settle what waits, each batch prepared while the one before it is being written. Gives the number of events.

@@ -3,9 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from gateway.app import prepare
+from gateway.audit.report import Report
+from gateway.audit.report import audit as audit_with_keys
+from gateway.encryption import Cipher, open_cipher
+from gateway.events.at_rest import plain_body, sealed_body
 from gateway.events.event import event_document
 from gateway.ingress.delivery import Delivery, VerifiedDelivery
 from gateway.ingress.identity import identify
@@ -15,10 +18,14 @@ from gateway.ledger.store import LedgerStore
 from gateway.mongo import connect
 from gateway.pipeline import Processing
 from gateway.queries.reading import Database
+from gateway.schema import prepare
 from gateway.settings import Settings
 
 NOW = 1_795_255_200.0
 """2026-11-21 10:00 UTC."""
+
+CIPHER: Final = open_cipher(Settings(_env_file=None))
+"""With the key of the test run (conftest)."""
 
 Document = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -29,7 +36,17 @@ def stored(body: Document, *, source: str = "razorpay", scheme: str = "razorpay"
     payload = json.dumps(body).encode()
     delivery = Delivery(source, (), payload, at, "192.0.2.1")
     verified = VerifiedDelivery(delivery, payload, "1", None, None)
-    return event_document(verified, identify(verified, SCHEMES[scheme]), scheme)
+    return event_document(verified, identify(verified, SCHEMES[scheme]), scheme, CIPHER)
+
+
+def opened(event: Document) -> Document:
+    """The event as the pipeline reads it, its body plain."""
+    return {**event, "body": plain_body(event, event["_id"], CIPHER)}
+
+
+def poisoned(event: Document) -> Document:
+    """The event with a content that our code fails on: no web process lets such a body in."""
+    return {**event, **sealed_body(b"{", event["_id"], CIPHER)}
 
 
 def razorpay(
@@ -93,12 +110,18 @@ def story() -> list[Document]:
     ]
 
 
+async def audit(database: Database, *, acknowledged: Iterable[str] | None = None) -> Report:
+    """The whole audit, with the key of the test run."""
+    return await audit_with_keys(database, CIPHER, acknowledged=acknowledged)
+
+
 class Booking:
     """The engine on one database: `book` stores the events and processes them in batches of `batch`."""
 
-    def __init__(self, database: Database, *, now: float = NOW) -> None:
+    def __init__(self, database: Database, *, now: float = NOW, cipher: Cipher = CIPHER) -> None:
         self.database = database
         self.now = now
+        self._cipher = cipher
         self._lease = Lease(database, lease_s=300)
         self._processing: Processing | None = None
 
@@ -125,7 +148,12 @@ class Booking:
             await self._lease.acquire(asyncio.Event())
             ledger = LedgerStore(self.database, self._lease)
             self._processing = Processing(
-                self.database, ledger, clock=lambda: self.now, narrate_from_score=60, model_configured=False
+                self.database,
+                ledger,
+                cipher=self._cipher,
+                clock=lambda: self.now,
+                narrate_from_score=60,
+                model_configured=False,
             )
             await self._processing.start()
         return self._processing
@@ -137,7 +165,7 @@ def on_database(uri: str, name: str, use: Callable[[Database], Awaitable[Answer]
     async def run() -> Answer:
         async with connect(uri, Settings(_env_file=None, mongo_timeout_ms=20_000)) as client:
             if prepared:
-                await prepare(client[name])
+                await prepare(client[name], CIPHER)
             return await use(client[name])
 
     return asyncio.run(run())

@@ -1,14 +1,19 @@
 """What every test may ask for: a real MongoDB, and a database of its own in it."""
 
 import asyncio
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from gateway.encryption import new_key_text
 from gateway.mongo import PrivateMongod, connect
 from gateway.settings import Settings
+
+os.environ["ENCRYPTION_KEY"] = new_key_text()
+"""What tests store in this process is sealed with it; a gateway in processes of its own makes its own key file."""
 
 
 @pytest.fixture(scope="session")

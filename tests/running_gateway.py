@@ -6,18 +6,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 
 import gateway
+from gateway.encryption import Cipher, open_cipher
+from gateway.events.at_rest import plain_body
 from gateway.mongo import running_uri
 from gateway.mongo.home import Home
+from gateway.settings import Settings
 
 Rows = Database[dict[str, Any]]
 
@@ -46,12 +51,13 @@ def environment(**settings: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(_REPOSITORY), "MONGOD_CACHE_MB": "256", "LEASE_S": "1", **settings}
 
 
-def run_gateway(*argv: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_gateway(*argv: str, cwd: Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """A command of the gateway that ends by itself. `cwd` keeps a `.env` of the developer out."""
     return subprocess.run(
         [sys.executable, "-m", "gateway", *argv],
         cwd=cwd,
         env=environment(**settings),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=START_S_MAX,
@@ -128,6 +134,19 @@ class RunningGateway:
             self._mongo, self._mongo_uri = MongoClient(uri, tz_aware=True, timeoutMS=20_000), uri
         assert self._mongo is not None
         return self._mongo[self._environment.get("MONGO_DATABASE", "autopay")]
+
+    def body(self, event: Mapping[str, Any]) -> bytes:
+        """What was sent with a stored event, opened with the gateway's keys."""
+        return plain_body(event, event["_id"], self.cipher())
+
+    def count_stored(self, body: bytes) -> int:
+        """How many events of the last minutes hold this body: they are sealed, so each is opened."""
+        cipher, lately = self.cipher(), {"received_at": {"$gt": datetime.now(UTC) - timedelta(minutes=2)}}
+        return sum(plain_body(event, event["_id"], cipher) == body for event in self.rows().events.find(lately))
+
+    def cipher(self) -> Cipher:
+        keys = SecretStr(self._environment.get("ENCRYPTION_KEY", ""))
+        return open_cipher(Settings(_env_file=None, data_dir=self.data_dir, encryption_key=keys))
 
     def stop(self) -> int | None:
         """SIGTERM, as an operator does; the exit code, None where it never started."""

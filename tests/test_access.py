@@ -16,7 +16,7 @@ from gateway.access.counters import BoundedMemory
 from gateway.access.door import Door, bearer_key, challenge, presented_key
 from gateway.access.keyring import KeyRing
 from gateway.access.keys import SCOPES, Database, create_key, disable_key, key_id_of, list_keys
-from gateway.access.limits import Limits, address_key
+from gateway.access.limits import GROUPS, Limits, address_key, parse_rate
 from gateway.errors import (
     BadRequest,
     CannotStart,
@@ -224,28 +224,33 @@ def test_a_limit_that_cannot_be_read_stops_the_start(text: str) -> None:
         Limits(settings(rate_limit_api=text))
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuchstore://x", "redis://x"])
+@pytest.mark.parametrize("url", ["nonsense", "nosuchstore://x", "memcached://x", "async+redis://x"])
 def test_a_counter_store_that_cannot_be_opened_stops_the_start(url: str) -> None:
     """Its address may hold a password, so only its kind is named."""
     with pytest.raises(CannotStart, match="RATE_LIMIT_STORAGE_URL"):
         Limits(settings(rate_limit_storage_url=url))
 
 
-def test_when_the_counter_store_is_down_requests_pass() -> None:
-    """Fail open for the crowd: counting is not what keeps forgeries out."""
-    limits = Limits(settings(rate_limit_api="1/minute"))
-    limits._limiter.limiter.storage = _Broken(wrap_exceptions=True)
-    limits.hit("api", "key-1")
-    limits.hit("api", "key-1")
+def test_a_rate_of_ones_own_takes_the_place_of_the_groups() -> None:
+    """Tighter or wider, and only for that one; what cannot be read changes nothing."""
+    limits = Limits(settings(rate_limit_webhooks="2/minute"))
+    limits.hit("webhooks", "tight", rate="1/hour")
+    with pytest.raises(Limited) as limited:
+        limits.hit("webhooks", "tight", rate="1/hour")
+    assert (limited.value.retry_after_s or 0) > 60
+    for _ in range(5):
+        limits.hit("webhooks", "wide", rate="5/minute")
+    for _ in range(2):
+        limits.hit("webhooks", "other", rate="whenever")
+    with pytest.raises(Limited):
+        limits.hit("webhooks", "other", rate="whenever")
 
 
-class _Broken(BoundedMemory):
-    """A counter store that is unreachable."""
-
-    STORAGE_SCHEME = ["broken"]  # noqa: RUF012
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        raise MemoryError
+def test_strangers_have_the_tightest_limit() -> None:
+    """Of what is set by default: nobody who proved who they are is allowed less than one who did not."""
+    limits = {group: parse_rate(getattr(settings(), f"rate_limit_{group}"))[0] for group in GROUPS}
+    a_second = {group: limit.amount / limit.get_expiry() for group, limit in limits.items()}
+    assert min(a_second, key=a_second.__getitem__) == "refused"
 
 
 def test_counters_are_bounded_and_windows_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def test_a_key_added_to_the_file_is_taken_up_by_a_running_process(tmp_path: Path
         (f"{new_key_text()},x", "key 2 is not"),
         (",", "no key"),
     ],
+    ids=["no base64", "too short", "the second one", "none"],
 )
 def test_an_unusable_key_stops_the_start_without_showing_it(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(CannotStart, match=problem) as refused:

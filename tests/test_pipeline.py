@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from booked_store import NOW, Booking, Document, on_database, razorpay, stored, transfer
+from booked_store import CIPHER, NOW, Booking, Document, on_database, poisoned, razorpay, stored, transfer
 from served import unreachable_store
 
 from gateway.clock import utc
 from gateway.errors import Conflict, Limited, SignatureRefused, StoreUnavailable, UnknownSource
-from gateway.events.store import EventStore, send_back, waiting
+from gateway.events.store import EventStore
 from gateway.ingress.delivery import Delivery
-from gateway.ingress.providers import SCHEMES, Secret, Source
-from gateway.ingress.verify import Window
+from gateway.ingress.providers import SCHEMES, Secret, Source, Window
 from gateway.pipeline import Incidents, Reception
 from gateway.queries.reading import Database
 from simulators.signing import sign
@@ -29,7 +28,7 @@ class _Counter:
     def __init__(self, allowed: int = 1_000) -> None:
         self.left = allowed
 
-    def hit(self, group: str, key: str) -> None:
+    def hit(self, group: str, key: str, *, rate: str | None = None) -> None:
         self.left -= 1
         if self.left < 0:
             raise Limited(7)
@@ -39,7 +38,8 @@ def _reception(database: Database, *, limits: _Counter | None = None, timeout_ms
     return Reception(
         {"payments": Source("payments", SCHEMES["native"], (Secret("1", KEY.encode()),))},
         EventStore(database, batch_max=10, waiting_max=100, timeout_ms=timeout_ms),
-        Incidents(database),
+        Incidents(database, CIPHER),
+        cipher=CIPHER,
         limits=limits or _Counter(),
         window=Window(300, 5),
     )
@@ -135,7 +135,7 @@ def test_one_event_that_cannot_be_settled_is_parked_alone(mongo_uri: str, databa
     async def story(database: Database) -> None:
         for place in (0, 3, 6):
             batch: list[Document] = [transfer(f"t{place}{n}", "a", "b", "1.00") for n in range(6)]
-            poison = {**transfer(f"poison{place}", "a", "b", "1.00"), "scheme": "unheard-of"}
+            poison = poisoned(transfer(f"poison{place}", "a", "b", "1.00"))
             await Booking(database).book([*batch[:place], poison, *batch[place:]], batch=7)
             await _free_lease(database)
             outcomes = await _outcomes(database)
@@ -196,23 +196,6 @@ def test_a_parked_event_is_remembered_over_a_restart(mongo_uri: str, database_na
         await _free_lease(database)
         await Booking(database).book([razorpay("payment.captured", "pay_1", 100)])
         assert await database["events"].distinct("outcome") == ["applied"]
-
-    on_database(mongo_uri, database_name, story)
-
-
-def test_an_operator_sends_a_parked_event_back(mongo_uri: str, database_name: str) -> None:
-    """It is tried again, once; an event that is not parked is left alone."""
-
-    async def story(database: Database) -> None:
-        events = database["events"]
-        stored = transfer("t1", "alice", "bob", "1.00")
-        await events.insert_one({**stored, "outcome": "parked", "reason": "fault: KeyError"})
-        await events.update_one({"_id": stored["_id"]}, {"$unset": {"queue": ""}})
-        assert await send_back(events, stored["_id"])
-        assert not await send_back(events, stored["_id"])
-        (again,) = await waiting(events, 10)
-        assert "outcome" not in again
-        assert not await send_back(events, "evt_" + "0" * 32)
 
     on_database(mongo_uri, database_name, story)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from booked_store import Document, on_database, razorpay, transfer
+from booked_store import CIPHER, Document, on_database, poisoned, razorpay, transfer
 from pymongo.errors import WriteConcernError
 
 from gateway.clock import system_clock
@@ -24,7 +24,12 @@ async def _working(
     """A worker as a process runs it, for as long as the block lasts."""
     lease = Lease(database, lease_s=lease_s)
     processing = Processing(
-        database, store(database, lease), clock=system_clock, narrate_from_score=60, model_configured=False
+        database,
+        store(database, lease),
+        cipher=CIPHER,
+        clock=system_clock,
+        narrate_from_score=60,
+        model_configured=False,
     )
     worker = Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
     stop = asyncio.Event()
@@ -104,7 +109,7 @@ def test_a_poisoned_event_stops_nobody(mongo_uri: str, database_name: str) -> No
     async def story(database: Database) -> None:
         events = _payments(45)
         for number in (0, 17, 44):
-            events[number]["scheme"] = "unheard-of"
+            events[number] = poisoned(events[number])
         await database["events"].insert_many(events)
         async with _working(database):
             await _until_settled(database)

@@ -18,7 +18,8 @@ from gateway.errors import BadRequest, NotFound
 
 Database = AsyncDatabase[dict[str, Any]]
 
-SCOPES: Final = ("payments:read", "wallets:read", "insights:read", "events:read", "reports:read", "ops:read")
+SCOPES: Final = ("payments:read", "wallets:read", "insights:read", "events:read", "reports:read", "ops:read", "admin")
+"""Each opens what its name says and nothing else; `admin` changes things."""
 
 NAME_LENGTH_MAX: Final = 100
 KEYS_LISTED_MAX: Final = 1_000

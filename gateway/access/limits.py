@@ -6,16 +6,20 @@ not.
 
 import ipaddress
 import math
-from time import monotonic, time
+from collections.abc import Sequence
+from functools import lru_cache
+from time import time
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-import structlog
-from limits import RateLimitItem, parse_many
-from limits.errors import ConfigurationError, StorageError
+from limits import RateLimitItem
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 from slowapi import Limiter
 
-from gateway.access import counters  # noqa: F401  (importing it registers the bounded-memory store)
+from gateway.access import counters, shared_counters  # noqa: F401  (importing them registers their stores)
 from gateway.errors import CannotStart, Limited
+from gateway.ingress.providers.terms import read_rate
 from gateway.settings import Settings
 
 Group = Literal["refused", "webhooks", "api", "monitoring"]
@@ -24,46 +28,44 @@ GROUPS: Final[tuple[Group, ...]] = ("refused", "webhooks", "api", "monitoring")
 IPV6_PREFIX: Final = 64
 """One home or server is handed a /64: counting single IPv6 addresses would count nothing."""
 
-SAYS_AGAIN_S: Final = 10.0
-"""How often the log repeats that the counter store is down."""
-
-log = structlog.get_logger(__name__)
+STORES: Final = ("memory", "redis", "rediss")
+"""Kinds of store that RATE_LIMIT_STORAGE_URL may name."""
+STORE_TIMEOUT_S: Final = 1.0
+"""To connect to the shared store, and for each of its answers; only the thread that asks it waits."""
 
 
 class Limits:
-    """One limit per group. Fails open: when the counter store is down, requests pass, and the log says so.
+    """One limit per group. A count never waits for anything: a shared store that is down or hangs delays no request.
 
-    With `memory://` each web process counts for itself; a shared store counts for all of them.
+    With `memory://` each web process counts for itself; a shared store counts for all of them (`shared_counters`).
     """
 
     def __init__(self, settings: Settings) -> None:
         """Raises `CannotStart`, a sentence per limit that cannot be read."""
         self._items = _read_limits(settings)
         self._limiter = _limiter(settings.rate_limit_storage_url)
-        self._said_at = -math.inf
 
-    def hit(self, group: str, key: str) -> None:
-        """Count one request of `key` (an address for `refused`, else a source or key id).
+    def hit(self, group: str, key: str, *, rate: str | None = None) -> None:
+        """Count one request of `key` (an address for `refused`, else a source or key id); `rate` takes the place of the
+        group's limit for it, if it can be read.
 
         Raises `Limited` when it is one too many.
         """
         key = address_key(key) if group == "refused" else key
         strategy = self._limiter.limiter
-        try:
-            for item in self._items[group]:
-                if not strategy.hit(item, group, key):
-                    reset_at = strategy.get_window_stats(item, group, key)[0]
-                    raise Limited(max(1, math.ceil(reset_at - time())))
-        except StorageError as failed:
-            self._say(failed)
+        for item in (parse_rate(rate) if rate else ()) or self._items[group]:
+            if not strategy.hit(item, group, key):
+                reset_at = strategy.get_window_stats(item, group, key)[0]
+                raise Limited(max(1, math.ceil(reset_at - time())))
 
-    def _say(self, failed: StorageError) -> None:
-        now = monotonic()
-        if now - self._said_at >= SAYS_AGAIN_S:
-            self._said_at = now
-            log.warning(
-                "limits.store_down", error=type(failed.storage_error).__name__, effect="requests pass uncounted"
-            )
+
+@lru_cache(maxsize=1_024)
+def parse_rate(text: str) -> tuple[RateLimitItem, ...]:
+    """The limits in `text` ("600/minute", or several with `;` between them); empty when it is no limit."""
+    try:
+        return read_rate(text)
+    except ValueError:
+        return ()
 
 
 def address_key(address: str) -> str:
@@ -79,31 +81,38 @@ def address_key(address: str) -> str:
     return str(parsed)
 
 
-def _read_limits(settings: Settings) -> dict[str, list[RateLimitItem]]:
-    items: dict[str, list[RateLimitItem]] = {}
-    problems: list[str] = []
-    for group in GROUPS:
-        text = getattr(settings, f"rate_limit_{group}")
-        try:
-            items[group] = parse_many(text)
-        except ValueError:
-            items[group] = []
-        if not items[group] or any(item.amount < 1 or item.get_expiry() < 1 for item in items[group]):
-            problems.append(
-                f"RATE_LIMIT_{group.upper()}: {text!r} is no limit; write a count and a period, such as 600/minute."
-            )
+def _read_limits(settings: Settings) -> dict[str, Sequence[RateLimitItem]]:
+    texts = {group: str(getattr(settings, f"rate_limit_{group}")) for group in GROUPS}
+    items: dict[str, Sequence[RateLimitItem]] = {group: parse_rate(text) for group, text in texts.items()}
+    problems = [
+        f"RATE_LIMIT_{group.upper()}: {text!r} is no limit; write a count and a period, such as 600/minute."
+        for group, text in texts.items()
+        if not items[group]
+    ]
     if problems:
         raise CannotStart(*problems)
     return items
 
 
 def _limiter(storage_url: str) -> Limiter:
-    url = "bounded-memory://" if storage_url == "memory://" else storage_url
-    options: dict[str, Any] = {"wrap_exceptions": True}
+    """Raises `CannotStart` when the store is of no kind that we know, or what it needs is not installed; it is not asked
+    whether it answers, since the gateway serves without it."""
     try:
-        return Limiter(key_func=str, storage_uri=url, storage_options=options, strategy="fixed-window")
+        if urlsplit(storage_url).scheme not in STORES:
+            raise ConfigurationError
+        if urlsplit(storage_url).scheme == "memory":
+            return Limiter(key_func=str, storage_uri="bounded-memory://", strategy="fixed-window")
+        patience: dict[str, Any] = {
+            "socket_timeout": STORE_TIMEOUT_S,
+            "socket_connect_timeout": STORE_TIMEOUT_S,
+            "retry": None,
+        }
+        store = storage_from_string(storage_url, wrap_exceptions=True, **patience)
+        options: dict[str, Any] = {"store": store}
+        return Limiter(key_func=str, storage_uri="shared-memory://", storage_options=options, strategy="fixed-window")
     except (ConfigurationError, ValueError, TypeError):
         scheme = storage_url.partition(":")[0]
         raise CannotStart(
-            f"RATE_LIMIT_STORAGE_URL: no counter store opens for {scheme!r}; use memory:// or install what it needs."
+            f"RATE_LIMIT_STORAGE_URL: no counter store opens for {scheme!r}; use memory://, or redis:// after "
+            "pip install 'auto-pay-gateway[redis]'."
         ) from None

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 Direction = Literal["in", "out"]
 
-SHAPE: Final = 1
+SHAPE: Final = 2
 """Version of the stored document; a profile of another shape starts anew."""
 COUNTERPARTIES_MAX: Final = 64
 WEIGHT_MAX: Final = 500
@@ -150,6 +150,7 @@ class Profile:
         "met_new",
         "money_in",
         "money_out",
+        "seq",
     )
 
     def __init__(self, profile_id: str) -> None:
@@ -163,6 +164,8 @@ class Profile:
         self.first_s: float | None = None
         self.last_s: float | None = None
         self.days_seen = 0
+        self.seq = 0
+        """The number of the last transaction it has learned from."""
 
     @property
     def count(self) -> int:
@@ -203,6 +206,7 @@ class Profile:
         return {
             "_id": self.id,
             "shape": SHAPE,
+            "seq": self.seq,
             "in": self.money_in.to_list(),
             "out": self.money_out.to_list(),
             "hours": self.hours[:],
@@ -217,6 +221,7 @@ class Profile:
         profile = cls(stored["_id"])
         if stored.get("shape") != SHAPE:
             return profile
+        profile.seq = stored["seq"]
         profile.money_in.read(stored["in"])
         profile.money_out.read(stored["out"])
         profile.hours = list(stored["hours"])

@@ -1,16 +1,17 @@
 """Masks what identifies a person or an account, in every text that leaves for a model.
 
-It prefers to mask too much: any run of eight digits goes, whatever it was. The text is normalised first (NFKC, no
-invisible characters), so full-width digits or a zero-width space do not carry a card number past it.
+Stricter than `masking.mask`: it prefers to mask too much, so any run of eight digits goes, whatever it was. The text is
+normalised first (NFKC, no invisible characters), so full-width digits or a zero-width space do not carry a card number past it.
 """
 
 import re
 import unicodedata
 from typing import Final
 
+from gateway.masking import CARD_DIGITS, mask_secrets, passes_luhn
+
 TEXT_MAX: Final = 2_000
 """Characters read; the rest is cut off, so the work of each pattern is bounded."""
-CARD_DIGITS: Final = range(13, 20)
 
 _EMAIL: Final = re.compile(r"[^\s@<>()\[\],;:\"]{1,254}@[^\s@<>()\[\],;:\"]{1,253}")
 _IBAN: Final = re.compile(
@@ -22,21 +23,15 @@ _LOCAL_PHONE: Final = re.compile(r"(?<![0-9])[0-9]{2,4}[ \-/][0-9]{3,4}(?![0-9])
 
 
 def redact(text: str) -> str:
-    """The text with e-mail addresses, IBANs, card numbers, phone numbers and account numbers masked.
+    """The text with secrets, e-mail addresses, IBANs, card, phone and account numbers masked.
 
     `redact("pay 4111 1111 1111 1111")` is "pay [card]". Total: any string gives a string of bounded length.
     """
-    plain = _plain(text)
+    plain = mask_secrets(_plain(text))
     plain = _EMAIL.sub("[e-mail]", plain)
     plain = _IBAN.sub("[iban]", plain)
     plain = _LONG_NUMBER.sub(_name_of_number, plain)
     return _LOCAL_PHONE.sub("[phone]", plain)
-
-
-def passes_luhn(digits: str) -> bool:
-    """The check digit of card numbers. Source: ISO/IEC 7812-1, annex B."""
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (doubled + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
 
 
 def _plain(text: str) -> str:

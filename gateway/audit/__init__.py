@@ -7,8 +7,8 @@
     wallets     sequence, legs, folds                         I3 I4 I5 I14
     objects     effects, holds, edges, refunds                I2 I6 I7 I8
     events      outcomes, contents, refusals                  I1 I9 I10 I14
-    chain       seals behind the writer
-    proof       that what was sealed is unchanged             I12
+    chain       the links of the sealed chain, computed anew
+    proof       that everything is sealed and unchanged       I12
     past        balances at past moments                      I13
     report      all of them, as one report
     schedule    the same every hour, in a process of its own, with alerts

@@ -9,6 +9,7 @@ import sys
 import orjson
 
 from gateway.audit.report import Report, audit
+from gateway.encryption import open_cipher
 from gateway.errors import GatewayError
 from gateway.mongo.client import connect, reach
 from gateway.settings import Settings, load_settings
@@ -25,8 +26,9 @@ def main() -> int:
 
 
 async def _audit(settings: Settings) -> Report:
+    cipher = open_cipher(settings)
     async with reach(settings) as uri, connect(uri, settings) as client:
-        return await audit(client[settings.mongo_database])
+        return await audit(client[settings.mongo_database], cipher)
 
 
 if __name__ == "__main__":

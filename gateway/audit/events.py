@@ -13,18 +13,25 @@ import orjson
 from gateway.audit.findings import Broken, Findings
 from gateway.audit.reading import BATCH, Database, Moment, at_one_moment, grouped, joined
 from gateway.audit.records import Document, name_of
+from gateway.encryption import Cipher
+from gateway.errors import CannotDecrypt
 from gateway.ingress.providers.schemes import SCHEMES
 from gateway.money import NotMoney, minor_units
 
 OUTCOMES: Final = frozenset({"applied", "rejected", "stale", "parked", "ignored"})
 WITHOUT_EFFECT: Final = frozenset({"rejected", "ignored", "stale"})
+REMOVABLE: Final = OUTCOMES - {"parked"}
+"""Outcomes after which nobody needs the body any more, so that its age may remove it."""
 
 SEVERAL_STEPS: Final = frozenset({"charge.refunded"})
 """Types that report several objects at once: some may be booked while another waits, and the last step may be stale."""
 
 
-async def check_events(moment: Moment) -> Findings:
-    """I1, I9, I10, and I14 from the other side: no record without the event that caused it."""
+async def check_events(moment: Moment, *, cipher: Cipher) -> Findings:
+    """I1, I9, I10, and I14 from the other side: no record without the event that caused it.
+
+    What cannot be opened is broken: whether its key is missing or its bytes were altered, it proves nothing any more.
+    """
     findings = Findings()
     transactions = moment.stream(
         "transactions",
@@ -41,8 +48,8 @@ async def check_events(moment: Moment) -> Findings:
             findings.broken("I14", Broken("transactions", name_of(first), why, first["seq"]))
             continue
         _check_outcome(event, bool(caused), findings)
-        _check_content(event, findings)
-    await _check_incidents(moment, findings)
+        _check_content(event, cipher, findings)
+    await _check_incidents(moment, cipher, findings)
     return findings
 
 
@@ -92,21 +99,38 @@ def _outcome_fault(event: Document, outcome: object) -> str | None:
     return None
 
 
-def _check_content(event: Document, findings: Findings) -> None:
+def _check_content(event: Document, cipher: Cipher, findings: Findings) -> None:
     findings.checked("I9")
+    fault = _content_fault(event, cipher)
+    if fault:
+        findings.broken("I9", Broken("events", event["_id"], fault))
+
+
+def _content_fault(event: Document, cipher: Cipher) -> str | None:
     key = event.get("event_key")
-    due = "evt_" + hashlib.sha256(str(key).encode()).hexdigest()[:32]
-    if event["_id"] != due:
-        findings.broken("I9", Broken("events", event["_id"], "its id is not the hash of its key"))
-    elif not str(key).startswith(f"{event.get('source')}:{event.get('account')}:"):
-        findings.broken("I9", Broken("events", event["_id"], "its key is of another source or account"))
-    elif event.get("fingerprint") not in _fingerprints(event):
-        findings.broken("I9", Broken("events", event["_id"], "its content is not what its fingerprint was made of"))
+    if event["_id"] != "evt_" + hashlib.sha256(str(key).encode()).hexdigest()[:32]:
+        return "its id is not the hash of its key"
+    if not str(key).startswith(f"{event.get('source')}:{event.get('account')}:"):
+        return "its key is of another source or account"
+    if "body" not in event and "body_removed_at" in event:
+        return None if event.get("outcome") in REMOVABLE else "its body was removed before it was settled"
+    try:
+        body = _opened(event, event["_id"], cipher)
+    except CannotDecrypt as closed:
+        return f"its body does not open: {closed}"
+    if event.get("fingerprint") not in _fingerprints(event, body):
+        return "its content is not what its fingerprint was made of"
+    return None
 
 
-def _fingerprints(event: Document) -> set[str]:
+def _opened(document: Document, bound_to: str, cipher: Cipher) -> object:
+    """The body as it was sent; one without a key was stored before bodies were sealed. Raises `CannotDecrypt`."""
+    body, key_id = document.get("body"), document.get("body_key")
+    return cipher.open(body, str(key_id), bound_to) if isinstance(body, bytes) and key_id is not None else body
+
+
+def _fingerprints(event: Document, body: object) -> set[str]:
     """What the content may be known by: its hash, or the hash of what of it may not change where a provider's retries differ."""
-    body = event.get("body")
     scheme = SCHEMES.get(str(event.get("scheme")))
     if not isinstance(body, bytes) or scheme is None:
         return set()
@@ -128,10 +152,10 @@ def _fingerprints(event: Document) -> set[str]:
         return set()
 
 
-async def _check_incidents(moment: Moment, findings: Findings) -> None:
+async def _check_incidents(moment: Moment, cipher: Cipher, findings: Findings) -> None:
     """A used id that came with other content is kept as evidence, and nothing else."""
-    incidents = moment.stream("incidents", fields={"event_id": 1, "fingerprint_seen": 1})
-    async for group in _batches(incidents):
+    incidents = moment.stream("incidents", fields={"event_id": 1, "fingerprint_seen": 1, "body": 1, "body_key": 1})
+    async for group in _batches(_that_open(incidents, cipher, findings)):
         seen = {incident["event_id"]: incident for incident in group}
         standing = moment.stream("events", {"_id": {"$in": list(seen)}}, fields={"fingerprint": 1})
         fingerprints = {event["_id"]: event.get("fingerprint") async for event in standing}
@@ -141,6 +165,17 @@ async def _check_incidents(moment: Moment, findings: Findings) -> None:
             if fingerprints.get(event_id) == altered:
                 why = f"the altered content of {event_id} stands in the place of the first"
                 findings.broken("I9", Broken("incidents", name_of(incident), why))
+
+
+async def _that_open(incidents: AsyncIterator[Document], cipher: Cipher, findings: Findings) -> AsyncIterator[Document]:
+    """All of them, without their bodies; one that does not open is a finding."""
+    async for incident in incidents:
+        try:
+            _opened(incident, f"incident:{incident['event_id']}", cipher)
+        except CannotDecrypt as closed:
+            findings.broken("I9", Broken("incidents", name_of(incident), f"its body does not open: {closed}"))
+        incident.pop("body", None)
+        yield incident
 
 
 async def _batches(items: AsyncIterator[Document]) -> AsyncIterator[list[Document]]:

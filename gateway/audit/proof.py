@@ -38,8 +38,8 @@ class _Ahead:
         return taken
 
 
-async def check_chain(moment: Moment) -> tuple[Findings, Head | None, int]:
-    """I12, with the head of the chain and how many transactions wait to be sealed."""
+async def check_chain(moment: Moment) -> tuple[Findings, Head | None]:
+    """I12, with the head of the chain."""
     findings = Findings()
     transactions = _Ahead(moment.stream("transactions", {"seq": {"$type": "number"}}, order=[("seq", 1)]))
     previous, last_seq = GENESIS, 0
@@ -48,13 +48,13 @@ async def check_chain(moment: Moment) -> tuple[Findings, Head | None, int]:
         if fault:
             findings.checked("I12")
             findings.broken("I12", Broken("seals", name_of(document), fault))
-            return findings, _head(last_seq, previous), 0
+            return findings, _head(last_seq, previous)
         await _check_block(document, transactions, findings)
         previous, last_seq = bytes(document["link"]), document["last_seq"]
-    unsealed = 0
-    while await transactions.take() is not None:
-        unsealed += 1
-    return findings, _head(last_seq, previous), unsealed
+    while (record := await transactions.take()) is not None:
+        findings.checked("I12")
+        _accuse(record, "was never sealed", findings)
+    return findings, _head(last_seq, previous)
 
 
 async def _check_block(document: Document, transactions: _Ahead, findings: Findings) -> None:
@@ -64,8 +64,8 @@ async def _check_block(document: Document, transactions: _Ahead, findings: Findi
         seq = document["_id"] + offset
         link = document["links"][offset * LINK_BYTES : (offset + 1) * LINK_BYTES]
         findings.checked("I12")
-        while (await transactions.next_seq()) < seq:
-            _accuse(await transactions.take(), "was inserted into what is sealed", findings)
+        while (await transactions.next_seq()) < seq and (inserted := await transactions.take()) is not None:
+            _accuse(inserted, "was inserted into what is sealed", findings)
         if await transactions.next_seq() > seq:
             findings.broken("I12", Broken("transactions", str(key), "was removed after it was sealed", seq))
         else:
@@ -75,9 +75,8 @@ async def _check_block(document: Document, transactions: _Ahead, findings: Findi
         previous = link
 
 
-def _accuse(record: Document | None, why: str, findings: Findings) -> None:
-    if record is not None:
-        findings.broken("I12", Broken("transactions", name_of(record), why, record.get("seq")))
+def _accuse(record: Document, why: str, findings: Findings) -> None:
+    findings.broken("I12", Broken("transactions", name_of(record), why, record.get("seq")))
 
 
 def _seal_fault(document: Document, last_seq: int, previous: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -14,17 +15,17 @@ from gateway.audit.proof import Head, check_chain
 from gateway.audit.reading import Database, at_one_moment
 from gateway.audit.wallets import check_wallets
 from gateway.clock import Clock, system_clock, utc
+from gateway.encryption import Cipher
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`ok` when no check found anything. `head` proves the chain up to it to whoever kept it; `unsealed` come after it."""
+    """`ok` when no check found anything. `head` proves the chain to whoever kept it."""
 
     at: datetime
     seconds: float
     checks: list[Check]
     head: Head | None
-    unsealed: int
 
     @property
     def ok(self) -> bool:
@@ -42,12 +43,11 @@ class Report:
             "seconds": self.seconds,
             "checks": [check.to_document() for check in self.checks],
             "head": asdict(self.head) if self.head else None,
-            "unsealed": self.unsealed,
         }
 
 
 async def audit(
-    database: Database, *, acknowledged: Iterable[str] | None = None, clock: Clock = system_clock
+    database: Database, cipher: Cipher, *, acknowledged: Iterable[str] | None = None, clock: Clock = system_clock
 ) -> Report:
     """Check everything, beside a running gateway or without one. `acknowledged`: ids of events that senders were promised.
 
@@ -57,9 +57,9 @@ async def audit(
     at = utc(clock())
     findings = Findings()
     findings.add([await at_one_moment(database, check) for check in (check_wallets, check_objects, check_refunds)])
-    findings.add([await at_one_moment(database, check_events)])
+    findings.add([await at_one_moment(database, partial(check_events, cipher=cipher))])
     if acknowledged is not None:
         findings.add([await check_acknowledged(database, acknowledged)])
-    found, head, unsealed = await at_one_moment(database, check_chain)
+    found, head = await at_one_moment(database, check_chain)
     findings.add([found, await at_one_moment(database, check_past)])
-    return Report(at, round(monotonic() - started, 3), findings.in_order(), head, unsealed)
+    return Report(at, round(monotonic() - started, 3), findings.in_order(), head)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -109,15 +110,15 @@ async def watch_parked(database: Database, *, after_s: int, now: datetime) -> No
     await resolve_alerts(database, "parked", still=sources, now=now)
 
 
-def audit_apart(mongo_uri: str) -> RunAudit:
-    """The audit as a child process, `python -m gateway.audit`, with the settings of this one."""
+def audit_apart(mongo_uri: str, data_dir: Path) -> RunAudit:
+    """The audit as a child process, `python -m gateway.audit`, with the settings of this one and its keys."""
 
     async def run() -> Mapping[str, Any]:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "gateway.audit",
-            env={**os.environ, "MONGO_URL": mongo_uri},
+            env={**os.environ, "MONGO_URL": mongo_uri, "DATA_DIR": str(data_dir)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -1,38 +1,64 @@
-"""The commands. Each file holds the commands of one kind of person: who runs the gateway, who asks it, who tries it."""
+"""The commands. Each file holds the commands of one kind of person: who runs the gateway, who asks it, who tries it.
+
+Only the file of the command that is wanted is loaded: loading all takes three times as long as most commands run, and the
+worker needs neither the protocol of agents nor the routes.
+"""
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 from rich.console import Console
 
-from gateway.cli import asking, auditing, demo, doctor, events, keys, serving, wallets
 from gateway.errors import GatewayError
 
-app = typer.Typer(
-    name="gateway",
-    help="Auto-Pay Gateway: proves payment webhooks, books them once, explains them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
-)
-app.command()(serving.serve)
-app.command()(serving.work)
-app.command(hidden=True)(serving.web)
-app.command()(doctor.doctor)
-app.command()(demo.demo)
-app.command()(asking.report)
-app.command()(auditing.audit)
-app.command()(auditing.reconcile)
-app.command()(asking.mcp)
-app.add_typer(keys.app, name="keys")
-app.add_typer(events.app, name="events")
-app.add_typer(wallets.app, name="wallets")
+_COMMANDS: Final = {
+    "serve": "serving.serve",
+    "work": "working.work",
+    "web": "web_process.web",
+    "doctor": "doctor.doctor",
+    "demo": "demo.demo",
+    "report": "reporting.report",
+    "audit": "auditing.audit",
+    "reconcile": "auditing.reconcile",
+    "mcp": "agents.mcp",
+    "acts": "acts.acts",
+    "keys": "keys.app",
+    "events": "events.app",
+    "refusals": "refusals.app",
+    "sources": "sources.app",
+    "wallets": "wallets.app",
+}
+"""Each command's file and function, or group of further commands."""
+_HIDDEN: Final = frozenset({"web"})
+
+
+def commands(*wanted: str) -> typer.Typer:
+    """The command line with the commands of these names, or with all."""
+    app = typer.Typer(
+        name="gateway",
+        help="Auto-Pay Gateway: proves payment webhooks, books them once, explains them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,
+    )
+    app.callback()(lambda: None)  # a single command is still asked for by its name
+    for name in wanted or _COMMANDS:
+        file, _, function = _COMMANDS[name].partition(".")
+        found = getattr(import_module(f"gateway.cli.{file}"), function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, hidden=name in _HIDDEN)(found)
+    return app
 
 
 def main() -> None:
     """Run the command; an error of ours is a sentence on standard error and exit code 1, not a traceback."""
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        app()
+        commands(*({first} & _COMMANDS.keys()))()
     except GatewayError as wrong:
         Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(wrong))
         sys.exit(1)

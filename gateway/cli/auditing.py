@@ -15,6 +15,7 @@ from gateway.audit.report import Report
 from gateway.audit.report import audit as run_audit
 from gateway.audit.settlement import Amounts
 from gateway.cli.options import DataDir
+from gateway.encryption import open_cipher
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
 from gateway.settings import Settings, load_settings
@@ -71,7 +72,8 @@ def reconcile(
 async def _audit(settings: Settings, acknowledged: Path | None) -> Report:
     async with reach(settings) as uri, connect(uri, settings) as client:
         database = client[settings.mongo_database]
-        return await run_audit(database, acknowledged=_lines(acknowledged) if acknowledged else None)
+        told = _lines(acknowledged) if acknowledged else None
+        return await run_audit(database, open_cipher(settings), acknowledged=told)
 
 
 async def _reconcile(settings: Settings, source: str, file: Path, amounts: Amounts) -> Reconciliation:
@@ -98,7 +100,7 @@ def _print_report(report: Report) -> None:
         if check.first:
             console.print(f"{check.id} first broken: {check.first}", markup=False)
     if report.head:
-        console.print(f"Sealed to seq {report.head.seq}, {report.unsealed} not yet; head {report.head.link}")
+        console.print(f"Sealed to seq {report.head.seq}; head {report.head.link}")
     console.print(f"{'Everything holds' if report.ok else 'Broken'}, checked in {report.seconds:.1f} s.")
 
 

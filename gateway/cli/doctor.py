@@ -11,13 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.access.limits import Limits
+from gateway.access.source_views import SourceView
+from gateway.access.sources import ManagedSources, environment_views
 from gateway.cli.options import DataDir
-from gateway.cli.serving import check_settings, has_mongo_url
+from gateway.cli.start_checks import NO_SOURCE, check_settings, has_mongo_url
+from gateway.clock import system_clock, utc
+from gateway.encryption import open_cipher
 from gateway.errors import CannotStart, GatewayError
-from gateway.ingress.providers.sources import open_sources
 from gateway.mongo.binary import find_mongod
-from gateway.mongo.client import connect, deployment_kind
-from gateway.mongo.home import running_uri
+from gateway.mongo.client import connect, deployment_kind, reach
+from gateway.mongo.home import Home, running_uri
+from gateway.mongo.known_keys import check_keys
+from gateway.queries.reading import answered_within
 from gateway.settings import Settings, load_settings
 
 
@@ -35,7 +40,7 @@ class Finding:
 
 
 def doctor(data_dir: DataDir = None) -> None:
-    """Check settings and surroundings. Exit code 1 when the gateway could not start."""
+    """Check settings, surroundings and sources. Exit code 1 when something is to be fixed."""
     settings = load_settings(data_dir=data_dir)
     findings = list(_findings(settings))
     table = Table("", "what", "", box=None, pad_edge=False)
@@ -46,28 +51,61 @@ def doctor(data_dir: DataDir = None) -> None:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    yield from _sources(settings)
+    yield from _settings(settings)
     yield from _limits(settings)
     yield from _mongodb(settings)
+    yield from _sources(settings)
     yield _port(settings)
     yield _model(settings)
 
 
+def _settings(settings: Settings) -> Iterator[Finding]:
+    for check in (check_settings, open_cipher):
+        try:
+            check(settings)
+        except CannotStart as wrong:
+            for problem in wrong.problems:
+                yield Finding(Mark.FAULT, "settings", problem)
+
+
 def _sources(settings: Settings) -> Iterator[Finding]:
+    """Those of the environment and those that are stored; the ones with a setting also when they are closed."""
     try:
-        sources = open_sources(settings)
-        check_settings(settings)
-    except CannotStart as wrong:
-        for problem in wrong.problems:
-            yield Finding(Mark.FAULT, "sources", problem)
+        sources = asyncio.run(_listed(settings))
+    except GatewayError as wrong:
+        yield Finding(Mark.FAULT, "sources", f"What is stored of them cannot be read: {wrong}")
         return
+    if not any(source.state == "open" for source in sources):
+        yield Finding(Mark.FAULT, "sources", NO_SOURCE)
+    for source in sources:
+        yield _told(source)
     for name, setting in _SETTINGS.items():
-        if name in sources:
-            count = len(sources[name].secrets)
-            told = f"open at POST /webhooks/{name}, {count} secret{'s' if count > 1 else ''}"
-            yield Finding(Mark.OK, f"source {name}", told)
-        else:
+        if name not in {source.name for source in sources}:
             yield Finding(Mark.NOTE, f"source {name}", f"closed: set {setting} to open it")
+
+
+async def _listed(settings: Settings) -> list[SourceView]:
+    """Starts a private mongod for the moment, but only where there is something stored to read."""
+    cipher = open_cipher(settings)
+    if not has_mongo_url(settings) and Home(settings.data_dir).load() is None:
+        return environment_views(settings, cipher, now=utc(system_clock()))
+    async with reach(settings) as uri, connect(uri, settings) as client:
+        database = client[settings.mongo_database]
+        with answered_within():
+            await check_keys(database, cipher)
+        return await ManagedSources(database, cipher, settings).all()
+
+
+def _told(source: SourceView) -> Finding:
+    what = f"source {source.name}"
+    if source.state == "closed":
+        return Finding(Mark.FAULT, what, f"closed: {source.reason}")
+    if source.state == "disabled":
+        return Finding(Mark.NOTE, what, f"disabled; gateway sources enable {source.name} opens it")
+    count = sum(secret.valid for secret in source.secrets)
+    return Finding(
+        Mark.OK, what, f"open at POST {source.path}, {count} secret{'' if count == 1 else 's'}, {source.scheme}"
+    )
 
 
 _SETTINGS = {

@@ -8,14 +8,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.access.keys import Database, create_key, disable_key, list_keys
-from gateway.cli.options import DataDir
+from gateway.access.acts import note_act
+from gateway.access.keys import Database, create_key, disable_key, key_id_of, known_scopes, list_keys
+from gateway.cli import keys_rotate
+from gateway.cli.options import DataDir, operator
 from gateway.clock import system_clock, utc
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
 from gateway.settings import load_settings
 
-app = typer.Typer(help="API keys: create, list, disable.", no_args_is_help=True)
+app = typer.Typer(help="API keys: create, list, disable; and the keys of what is kept at rest.", no_args_is_help=True)
+app.command("rotate-encryption")(keys_rotate.rotate_encryption)
 Answer = TypeVar("Answer")
 
 
@@ -27,7 +30,7 @@ def create(
 ) -> None:
     """Create a key. It is shown once, alone on the last line, and only its hash is stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    key = with_database(data_dir, lambda db: create_key(db, name=name, scopes=wanted, now=utc(system_clock())))
+    key = with_database(data_dir, lambda database: _create(database, name, wanted))
     Console(stderr=True, highlight=False).print(
         f"Key for {name} with {', '.join(wanted)}; keep it, it is not shown again:"
     )
@@ -49,8 +52,23 @@ def disable(
     key_id: Annotated[str, typer.Argument(help="The id, as `gateway keys list` shows it.")], data_dir: DataDir = None
 ) -> None:
     """Disable a key; it opens nothing a few seconds later."""
-    with_database(data_dir, lambda db: disable_key(db, key_id, now=utc(system_clock())))
+    with_database(data_dir, lambda database: _disable(database, key_id))
     Console(highlight=False).print(f"{key_id} is disabled.")
+
+
+async def _create(database: Database, name: str, scopes: list[str]) -> str:
+    now = utc(system_clock())
+    key = await create_key(database, name=name, scopes=scopes, now=now)
+    details = {"name": name, "scopes": list(known_scopes(scopes))}
+    subject = str(key_id_of(key))
+    await note_act(database, act="key.create", subject=subject, by=operator(), via="command", details=details, now=now)
+    return key
+
+
+async def _disable(database: Database, key_id: str) -> None:
+    now = utc(system_clock())
+    await disable_key(database, key_id, now=now)
+    await note_act(database, act="key.disable", subject=key_id, by=operator(), via="command", details={}, now=now)
 
 
 def with_database(data_dir: DataDir, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:

@@ -1,8 +1,6 @@
 """`gateway wallets`: how far an owner may go, and what the owner has."""
 
 import asyncio
-import os
-import pwd
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -10,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.options import DataDir
+from gateway.access.acts import note_act
+from gateway.cli.options import DataDir, operator
 from gateway.clock import system_clock, utc
 from gateway.errors import NotFound
 from gateway.ledger.limits import Limits, read_limits
@@ -38,7 +37,11 @@ def level(
     """Give an owner a KYC level: it decides the owner's transfers and withdrawals from now on. Who did it is kept."""
 
     async def decide(database: Database, limits: Limits) -> Decision:
-        return await set_level(database, owner, kyc_level, limits=limits, by=_operator(), now=utc(system_clock()))
+        by, now = operator(), utc(system_clock())
+        decided = await set_level(database, owner, kyc_level, limits=limits, by=by, now=now)
+        details = {"kyc_level": decided.kyc_level}
+        await note_act(database, act="wallet.level", subject=owner, by=by, via="command", details=details, now=now)
+        return decided
 
     decided = _with_database(data_dir, decide)
     Console(highlight=False).print(f"{owner} has level {decided.kyc_level}, by {decided.by}.")
@@ -71,15 +74,6 @@ async def _found(database: Database, owner: str, limits: Limits) -> tuple[list[W
         balances = []
     now = utc(system_clock())
     return [await wallet_allowance(database, each.wallet_id, limits=limits, now=now) for each in balances], decided
-
-
-def _operator() -> str:
-    """The operating system's name for who runs the command, not what the environment says; an account without a name is
-    its number."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def _with_database(data_dir: DataDir, ask: Callable[[Database, Limits], Awaitable[Answer]]) -> Answer:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.clock import utc
+from gateway.encryption import Cipher
+from gateway.events.at_rest import sealed_body
 from gateway.ingress.delivery import VerifiedDelivery
 from gateway.ingress.identity import Identity
 
@@ -19,8 +21,8 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str) -> dict[str, Any]:
-    """The document of a new event, waiting in the queue in order of arrival (`queue`: unix microseconds)."""
+def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str, cipher: Cipher) -> dict[str, Any]:
+    """The document of a new event, waiting in the queue in order of arrival (`queue`: unix microseconds), its body sealed."""
     delivery = verified.delivery
     return {
         "_id": identity.event_id,
@@ -34,9 +36,17 @@ def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str) 
         "secret_id": verified.secret_id,
         "signed_at": verified.signed_at,
         "received_at": utc(delivery.received_at),
-        "body": verified.payload,
+        **sealed_body(verified.payload, identity.event_id, cipher),
         "queue": int(delivery.received_at * 1_000_000),
     }
+
+
+def settle_as_filtered(document: dict[str, Any]) -> None:
+    """Store it without ever queueing it: its source is not for events of this type."""
+    del document["queue"]
+    document["outcome"] = Outcome.IGNORED.value
+    document["reason"] = f"filtered: the source takes no {document['type']}"
+    document["settled_at"] = document["received_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +92,5 @@ class NoMovement:
 
     outcome: Outcome
     reason: str
+    awaits: str | None = None
+    """What a parked one waits for; None: a person."""

@@ -19,7 +19,9 @@ from gateway.errors import StoreUnavailable
 from gateway.events.group_commit import GroupCommit
 
 DUPLICATE_KEY = 11000
-_WORK_FIELDS = {"source": 1, "scheme": 1, "type": 1, "received_at": 1, "body": 1, "queue": 1}
+_WORK_FIELDS = dict.fromkeys(
+    ("source", "scheme", "type", "received_at", "queue", "body", "body_key", "body_removed_at", "tries", "replay"), 1
+)
 _STATE_FIELDS = {"fingerprint": 1, "outcome": 1, "reason": 1, "tx_id": 1}
 
 
@@ -37,12 +39,17 @@ class EventDocument(Document):
     secret_id: str
     signed_at: float | None
     received_at: datetime
-    body: bytes
+    body: bytes | None = None
+    body_key: str | None = None
+    body_removed_at: datetime | None = None
     queue: int | None = None
     outcome: str | None = None
     reason: str | None = None
     settled_at: datetime | None = None
     awaits: str | None = None
+    tries: int | None = None
+    replay: dict[str, Any] | None = None
+    replays: list[dict[str, Any]] | None = None
 
     class Settings:
         name = "events"
@@ -148,12 +155,6 @@ async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after:
     """
     majority = events.with_options(read_concern=ReadConcern("majority"))
     return await majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit).to_list()
-
-
-async def send_back(events: AsyncCollection[dict[str, Any]], event_id: str) -> bool:
-    """Let the worker try a parked event again; False when there is no such parked event."""
-    done = await events.update_one({"_id": event_id, "outcome": "parked"}, BACK_TO_THE_QUEUE)
-    return done.matched_count == 1
 
 
 @contextmanager

@@ -48,9 +48,9 @@ class Receipt:
 
 
 class Limiter(Protocol):
-    """Counts; raises `Limited` when a group's allowance is used up."""
+    """Counts; raises `Limited` when a group's allowance is used up, or the `rate` that stands in its place for this key."""
 
-    def hit(self, group: Literal["refused", "webhooks"], key: str) -> None: ...
+    def hit(self, group: Literal["refused", "webhooks"], key: str, *, rate: str | None = None) -> None: ...
 
 
 Receiver = Callable[[Delivery], Awaitable[Receipt]]
@@ -93,8 +93,8 @@ class WebhookEndpoint:
         body: bytes | None = None
         started_at = self._clock()
         try:
-            self._check_request(scope["method"], source, headers)
-            body = await self._read_body(headers, receive)
+            bytes_max = self._check_request(scope["method"], source, headers)
+            body = await self._read_body(receive, bytes_max)
             delivery = Delivery(source, headers, body, self._clock(), remote)
             receipt = await self._receive(delivery)
             state = await self._waited(headers, receipt)
@@ -120,9 +120,10 @@ class WebhookEndpoint:
             return limited
         return refused
 
-    def _check_request(self, method: str, source: str, headers: RawHeaders) -> None:
-        """Everything that can be refused before a byte of the body is read."""
-        if source not in self._sources:
+    def _check_request(self, method: str, source: str, headers: RawHeaders) -> int:
+        """Everything that can be refused before a byte of the body is read; how many it may have."""
+        known = self._sources.get(source)
+        if known is None:
             raise UnknownSource("There is no open source of this name.")
         if method != "POST":
             raise WrongMethod("A webhook is sent with POST.")
@@ -137,11 +138,13 @@ class WebhookEndpoint:
                 encoding = value
         if media_type.partition(b";")[0].strip().lower() not in _JSON_TYPES or encoding not in (b"", b"identity"):
             raise WrongMediaType("Send application/json, not compressed.")
-        if declared is not None and declared.isdigit() and int(declared[:20]) > self._body_bytes_max:
-            raise self._too_large()
+        bytes_max = known.body_bytes_max or self._body_bytes_max
+        if declared is not None and declared.isdigit() and int(declared[:20]) > bytes_max:
+            raise _too_large(bytes_max)
+        return bytes_max
 
-    async def _read_body(self, headers: RawHeaders, receive: Receive) -> bytes:
-        """The whole body, at most `body_bytes_max` bytes within `body_timeout_s`."""
+    async def _read_body(self, receive: Receive, bytes_max: int) -> bytes:
+        """The whole body, at most `bytes_max` bytes within `body_timeout_s`."""
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 message = await receive()
@@ -149,7 +152,7 @@ class WebhookEndpoint:
                 chunks = [body]
                 size = len(body)
                 while message.get("more_body", False):
-                    if size > self._body_bytes_max:
+                    if size > bytes_max:
                         break
                     message = await receive()
                     chunks.append(message.get("body", b""))
@@ -158,8 +161,8 @@ class WebhookEndpoint:
             raise SlowBody(f"The body did not arrive within {self._body_timeout_s:g} s.") from None
         if message["type"] == "http.disconnect":
             raise BadRequest("The peer went away before its body was complete.", check="disconnected")
-        if size > self._body_bytes_max:
-            raise self._too_large()
+        if size > bytes_max:
+            raise _too_large(bytes_max)
         return body if len(chunks) == 1 else b"".join(chunks)
 
     async def _discard(self, receive: Receive) -> None:
@@ -173,9 +176,6 @@ class WebhookEndpoint:
                     if not message.get("more_body", False):
                         return
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body may have at most {self._body_bytes_max} bytes.")
-
     async def _waited(self, headers: RawHeaders, receipt: Receipt) -> Mapping[str, Any]:
         """The state to answer with: at once, or after the time the caller prefers to wait for an outcome."""
         for name, value in headers:
@@ -183,6 +183,10 @@ class WebhookEndpoint:
                 wait_s = min(int(wanted[1]), WAIT_S_MAX)
                 return {**receipt.state, **await self._outcome_of(receipt.event_id, wait_s)}
         return receipt.state
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The body may have at most {bytes_max} bytes.")
 
 
 async def _answer(send: Send, receipt: Receipt, state: Mapping[str, Any]) -> None:

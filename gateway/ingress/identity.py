@@ -12,8 +12,10 @@ import orjson
 from gateway.errors import NotJson
 from gateway.ingress.delivery import VerifiedDelivery
 from gateway.ingress.native import read_native
-from gateway.ingress.providers.schemes import Scheme
+from gateway.ingress.providers.schemes import Path, Scheme
 
+TEST_TYPE: Final = "gateway.test"
+"""The type of an event with which an operator tries a source: stored as any other, and of no concern to anyone."""
 _ID_LENGTH_MAX: Final = 255
 
 
@@ -40,26 +42,29 @@ def identify(verified: VerifiedDelivery, scheme: Scheme) -> Identity:
     """Name the event. Raises `NotJson`, and `NotTheShape` for a native body that is not what we promise.
 
     The id counts only where the signature covers it: Razorpay's id header is unsigned, so its events are named by their content.
+    A notification of several items is one event, named by all of them.
     """
     try:
         fields = orjson.loads(verified.payload)
     except orjson.JSONDecodeError:
         raise NotJson("The body is not JSON.") from None
     digest = hashlib.sha256(verified.payload).hexdigest()
-    content = fields
+    content, untold = fields, "unknown"
     if scheme.name == "native":
         payment = read_native(fields, verified.payload)
         content = {**fields, "amount": payment.amount_minor}  # 12.3 and "12.30" are the same content
-    account = _text_at(fields, scheme.account_path) or ""
-    delivered_id = verified.message_id or _text_at(fields, scheme.id_path) or f"sha256-{digest}"
+        untold = TEST_TYPE if payment.kind == "test" else "payment"
+    told = _told_of(fields, scheme)
+    account = _joined([_text_at(each, scheme.account_path) for each in told]) or ""
+    delivered_id = verified.message_id or _joined([_name(each, scheme.ids) for each in told]) or f"sha256-{digest}"
     event_key = f"{verified.delivery.source}:{account}:{delivered_id}"
-    references = (_text_at(fields, path) for path in scheme.reference_paths)
+    references = (_text_at(told[0], path) for path in scheme.reference_paths)
     return Identity(
         event_id=_public_id(event_key),
         event_key=event_key,
         account=account,
         fingerprint=_content_hash(content, scheme.volatile) or digest,
-        type=_text_at(fields, scheme.type_path) or ("payment" if scheme.name == "native" else "unknown"),
+        type=_joined([_text_at(each, scheme.type_path) for each in told]) or untold,
         tx_id=next((reference for reference in references if reference), delivered_id),
     )
 
@@ -79,12 +84,43 @@ def _content_hash(content: object, volatile: tuple[str, ...]) -> str | None:
         return None
 
 
-def _text_at(fields: object, path: tuple[str, ...]) -> str | None:
-    """The printable, bounded text at `path`; None where there is none."""
+def _told_of(fields: object, scheme: Scheme) -> list[object]:
+    """What the delivery tells of: its body, or each item in it. (Items are there: without one nothing was verified.)"""
+    if scheme.items is None:
+        return [fields]
+    list_name, item_name = scheme.items.names
+    listed = fields[list_name] if isinstance(fields, dict) else []
+    return [item[item_name] for item in listed]
+
+
+def _name(fields: object, ways: tuple[tuple[Path, ...], ...]) -> str | None:
+    """The first way to name it whose places all hold something; None where there is none, or the name would be too long."""
+    for places in ways:
+        parts = [part for path in places if (part := _text_at(fields, path))]
+        if len(parts) == len(places):
+            name = ":".join(parts)
+            return name if len(name) <= _ID_LENGTH_MAX else None
+    return None
+
+
+def _joined(texts: list[str | None]) -> str | None:
+    """The text, or several different ones with a plus between them; None where one is missing or all are too long."""
+    if len(texts) == 1:
+        return texts[0]
+    if not all(texts):
+        return None
+    joined = "+".join(dict.fromkeys(text for text in texts if text))
+    return joined if len(joined) <= _ID_LENGTH_MAX else None
+
+
+def _text_at(fields: object, path: Path) -> str | None:
+    """The printable, bounded text at `path`, or the digits of a whole number; None where there is neither."""
     if not path:
         return None
     for name in path:
         fields = fields.get(name) if isinstance(fields, dict) else None
+    if type(fields) is int:
+        return str(fields)
     if isinstance(fields, str) and 0 < len(fields) <= _ID_LENGTH_MAX and fields.isprintable():
         return fields
     return None

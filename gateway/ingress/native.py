@@ -2,7 +2,7 @@
 
 `kind` is "payment" (the default: it has happened and is booked), or what a system of ours asks for and funds and limits
 decide: "transfer" (to another wallet at once) and "withdrawal" (held until "withdrawal_processed", "withdrawal_failed" or
-"withdrawal_reversed" names it in `withdrawal`).
+"withdrawal_reversed" names it in `withdrawal`). A "test" moves nothing: it tries whether the way here is open.
 
 The one source whose shape is ours to promise, so the only one that is answered 422 with the fields at fault.
 """
@@ -32,7 +32,7 @@ class _NativeBody(BaseModel):
     receiver_account: str = Field(pattern=_ID_PATTERN)
     description: str | None = Field(default=None, max_length=1_000)
     kind: Literal[
-        "payment", "transfer", "withdrawal", "withdrawal_processed", "withdrawal_failed", "withdrawal_reversed"
+        "payment", "transfer", "withdrawal", "withdrawal_processed", "withdrawal_failed", "withdrawal_reversed", "test"
     ] = "payment"
     withdrawal: str | None = Field(default=None, pattern=_ID_PATTERN)
 
@@ -100,7 +100,7 @@ def _fault(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return "is required"
     if error["loc"][0] == "kind":
-        return "must be payment, transfer, withdrawal or withdrawal_processed, _failed or _reversed"
+        return "must be payment, transfer, withdrawal, withdrawal_processed, _failed or _reversed, or test"
     if error["loc"][0] in ("tx_id", "sender_account", "receiver_account", "withdrawal"):
         return "must be 1 to 128 printable ASCII characters without spaces"
     if error["loc"][0] == "currency":

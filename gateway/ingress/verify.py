@@ -1,58 +1,35 @@
 """The wall: a `Delivery` goes in, a `VerifiedDelivery` or one of our refusals comes out, for any bytes whatever.
 
-The signature is checked over the raw bytes before anything is parsed, the window only after the signature holds: a caller
-without the key learns nothing about clocks, ids or contents.
+The signature is checked over the raw bytes before anything is parsed (but for schemes that put it inside the body), the window only
+after the signature holds: a caller without the key learns nothing about clocks, ids or contents.
 """
 
 import binascii
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-import orjson
-import rfc8785
-
 from gateway.errors import SignatureRefused, TimestampRefused
-from gateway.ingress.delivery import Delivery, RawHeaders, VerifiedDelivery
-from gateway.ingress.providers.schemes import Encoding, Layout, Piece, Scheme
-from gateway.ingress.providers.sources import Secret, Source
-
-SIGNATURES_MAX: Final = 8
-"""Signatures that one header may carry; a provider sends one, or two while it rotates its key."""
-HEADER_BYTES_MAX: Final = 2_048
-MESSAGE_ID_BYTES_MAX: Final = 255
-TIMESTAMP_DIGITS_MAX: Final = 13
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How far the signed time may lie from the arrival, on either side, in seconds."""
-
-    past_s: float
-    future_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What a delivery says about itself: signatures that may be right, the bytes they would cover, the time it names."""
-
-    signatures: list[bytes]
-    message: bytes
-    payload: bytes
-    signed_at: float | None
-    message_id: bytes | None
+from gateway.ingress.claim import Claim, Proof, claim_in_headers
+from gateway.ingress.claim_in_body import claim_in_body
+from gateway.ingress.delivery import Delivery, VerifiedDelivery
+from gateway.ingress.providers.schemes import Encoding
+from gateway.ingress.providers.sources import Secret, Source, Window
 
 
 def verify(delivery: Delivery, source: Source, window: Window) -> VerifiedDelivery:
-    """Prove the delivery with one of the source's secrets.
+    """Prove the delivery with one of the source's secrets that are valid at its arrival. `window` is for sources without one.
 
-    Raises `SignatureRefused` (missing, malformed or wrong) and `TimestampRefused` (missing, unreadable or outside the window).
+    Raises `SignatureRefused` (missing, malformed or wrong, or from outside the source's networks) and `TimestampRefused`
+    (missing, unreadable or outside the window).
     """
-    claim = _read_claim(delivery, source.scheme)
-    secret = _matching_secret(claim, source.secrets, source.scheme.encoding)
+    if source.networks and not _is_within(delivery.remote, source):
+        raise SignatureRefused("network_not_allowed")
+    scheme = source.scheme
+    claim = claim_in_headers(delivery, scheme, source.url) or claim_in_body(delivery.body, scheme)
+    secret = _matching_secret(claim, source, delivery.received_at)
     if claim.signed_at is not None:
-        _check_window(claim.signed_at, delivery.received_at, window)
+        _check_window(claim.signed_at, delivery.received_at, source.window or window)
     return VerifiedDelivery(
         delivery=delivery,
         payload=claim.payload,
@@ -62,117 +39,52 @@ def verify(delivery: Delivery, source: Source, window: Window) -> VerifiedDelive
     )
 
 
-def _read_claim(delivery: Delivery, scheme: Scheme) -> _Claim:
-    value = _one_header(delivery.headers, scheme.signature_headers)
-    if value is None:
-        if scheme.body_form:
-            return _claim_in_body(delivery.body)
-        raise SignatureRefused("signature_missing")
-    digits: bytes | None
-    if scheme.layout is Layout.FIELDS:
-        signatures, digits = _read_fields(value, scheme)
-    else:
-        signatures = (
-            _read_versions(value, scheme) if scheme.layout is Layout.VERSIONED else [value.removeprefix(scheme.prefix)]
-        )
-        digits = _one_header(delivery.headers, scheme.timestamp_headers) if scheme.timestamp_headers else None
-    if not signatures:
-        raise SignatureRefused("signature_missing")
-    if len(signatures) > SIGNATURES_MAX:
-        raise SignatureRefused("signatures_too_many")
-    message_id = _message_id(delivery.headers, scheme) if scheme.message_id_headers else None
-    signed_at = _unix_s(digits, scheme.timestamp_per_second) if scheme.signs_time else None
-    parts = {Piece.TIMESTAMP: digits, Piece.MESSAGE_ID: message_id, Piece.BODY: delivery.body}
-    message = b"".join(piece if isinstance(piece, bytes) else parts[piece] or b"" for piece in scheme.signed)
-    return _Claim(signatures, message, delivery.body, signed_at, message_id)
-
-
-def _claim_in_body(body: bytes) -> _Claim:
-    """The native form whose time and signature sit in the JSON: signed over time, a dot and the rest in RFC 8785 form.
-
-    The payload is that canonical form, so that what is read later is exactly what was signed.
-    """
+def _is_within(remote: str, source: Source) -> bool:
     try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise SignatureRefused("signature_missing") from None
-    signature = fields.pop("signature", None) if isinstance(fields, dict) else None
-    if not isinstance(signature, str) or not signature.isascii():
-        raise SignatureRefused("signature_missing")
-    stamp = fields.get("timestamp")
-    digits = str(stamp).encode() if isinstance(stamp, int | str) and not isinstance(stamp, bool) else None
-    signed_at = _unix_s(digits, 1)
-    try:
-        canonical = rfc8785.dumps(fields)
-    except (rfc8785.CanonicalizationError, RecursionError, UnicodeEncodeError):
-        raise SignatureRefused("body_not_canonical") from None
-    message = b"".join((digits or b"", b".", canonical))
-    return _Claim([signature.removeprefix("sha256=").encode()], message, canonical, signed_at, None)
+        address = ip_address(remote)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:  # a dual-stack socket shows IPv4 peers so
+        address = address.ipv4_mapped
+    return any(address in network for network in source.networks)
 
 
-def _one_header(headers: RawHeaders, names: tuple[bytes, ...]) -> bytes | None:
-    """The value of the first of `names` that is present. A doubled, over-long or non-ASCII one is refused."""
-    for name in names:
-        values = [value for key, value in headers if key == name]
-        if not values:
-            continue
-        if len(values) > 1:
-            raise SignatureRefused("header_doubled")
-        value = values[0].strip()
-        if len(value) > HEADER_BYTES_MAX:
-            raise SignatureRefused("header_too_long")
-        if not value.isascii():
-            raise SignatureRefused("header_not_ascii")
-        return value or None
-    return None
+def _matching_secret(claim: Claim, source: Source, received_at: float) -> Secret:
+    encoding = source.scheme.encoding
+    for secret in source.secrets:
+        if secret.valid_from <= received_at < secret.valid_until and _vouches(secret.key, claim.proofs, encoding):
+            return secret
+    if any(_vouches(secret.key, claim.proofs, encoding) for secret in source.secrets):
+        raise SignatureRefused("secret_not_valid_now")
+    raise SignatureRefused(_what_is_wrong(claim, encoding))
 
 
-def _read_fields(value: bytes, scheme: Scheme) -> tuple[list[bytes], bytes | None]:
-    """Signatures and time of a `t=1,v1=abc,v1=def` header. A doubled time is no time."""
-    pairs = [pair.strip().partition(b"=") for pair in value.split(scheme.separator)]
-    signatures = [after for key, _, after in pairs if key == scheme.version and after]
-    times = [after for key, _, after in pairs if key == scheme.timestamp_field]
-    return signatures, times[0] if len(times) == 1 else None
-
-
-def _read_versions(value: bytes, scheme: Scheme) -> list[bytes]:
-    pairs = (pair.partition(b",") for pair in value.split(scheme.separator))
-    return [after for key, _, after in pairs if key == scheme.version and after]
-
-
-def _message_id(headers: RawHeaders, scheme: Scheme) -> bytes:
-    """The signed id. A dot in it is refused: it could shift the border between id and time in the signed bytes."""
-    message_id = _one_header(headers, scheme.message_id_headers)
-    if message_id is None:
-        raise SignatureRefused("message_id_missing")
-    if len(message_id) > MESSAGE_ID_BYTES_MAX or b"." in message_id or not message_id.decode("ascii").isprintable():
-        raise SignatureRefused("message_id_malformed")
-    return message_id
-
-
-def _unix_s(digits: bytes | None, per_second: int) -> float:
-    if not digits:
-        raise TimestampRefused("timestamp_missing")
-    if len(digits) > TIMESTAMP_DIGITS_MAX or not digits.isdigit():
-        raise TimestampRefused("timestamp_unreadable")
-    return int(digits) / per_second
-
-
-def _matching_secret(claim: _Claim, secrets: Iterable[Secret], encoding: Encoding) -> Secret:
-    for secret in secrets:
-        digest = hmac.digest(secret.key, claim.message, "sha256")
-        expected = digest.hex().encode() if encoding is Encoding.HEX else binascii.b2a_base64(digest, newline=False)
-        for signature in claim.signatures:
+def _vouches(key: bytes, proofs: tuple[Proof, ...], encoding: Encoding) -> bool:
+    """Whether the key has signed every message. Texts are compared, so each signature has exactly one spelling."""
+    for message, signatures in proofs:
+        expected = mac(key, message, encoding)
+        for signature in signatures:
             if hmac.compare_digest(expected, signature):
-                return secret
-    raise SignatureRefused(_what_is_wrong(claim.signatures, encoding))
+                break
+        else:
+            return False
+    return bool(proofs)  # of nothing, nothing is proven
 
 
-def _what_is_wrong(signatures: list[bytes], encoding: Encoding) -> str:
+def mac(key: bytes, message: bytes, encoding: Encoding) -> bytes:
+    """HMAC-SHA256 as a provider writes it."""
+    digest = hmac.digest(key, message, "sha256")
+    return digest.hex().encode() if encoding is Encoding.HEX else binascii.b2a_base64(digest, newline=False)
+
+
+def _what_is_wrong(claim: Claim, encoding: Encoding) -> str:
     """The name of the failed check, for the operator's log: a malformed signature or a wrong one."""
     length = 64 if encoding is Encoding.HEX else 44
     alphabet = _HEX_DIGITS if encoding is Encoding.HEX else _BASE64_DIGITS
-    well_formed = any(len(signature) == length and alphabet.issuperset(signature) for signature in signatures)
+    well_formed = all(
+        any(len(signature) == length and alphabet.issuperset(signature) for signature in signatures)
+        for _, signatures in claim.proofs
+    )
     return "signature_wrong" if well_formed else "signature_malformed"
 
 

@@ -1,5 +1,6 @@
 """What do we tell people? An assessment becomes a stored insight; one for each applied event.
 
 insight      Movement and Assessment → the `insights` document
+security     counts of refusals → the `security_insights` document of a spike
 store        writes them, answers the questions of API, MCP and reports, and hands pending narratives out
 """

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 
 from gateway.clock import utc
 from gateway.errors import StoreUnavailable
+from gateway.masking import mask
 
 
 class InsightReason(BaseModel):
@@ -89,8 +90,9 @@ class InsightStore:
             )
 
     async def write_narrative(self, event_id: str, narrative: Mapping[str, Any]) -> bool:
-        """Stores the narrative; a pending one stays claimable. False when it was no longer wanted."""
-        change: dict[str, Any] = {"$set": {"narrative": dict(narrative)}}
+        """Stores the narrative, the model's words masked; a pending one stays claimable. False when it was no longer wanted."""
+        words = {name: mask(narrative[name]) for name in ("headline", "text") if narrative.get(name)}
+        change: dict[str, Any] = {"$set": {"narrative": {**narrative, **words}}}
         if narrative["status"] != "pending":
             change["$unset"] = {"narrate": ""}
         async with _answering():

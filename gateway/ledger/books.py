@@ -70,8 +70,12 @@ class Books:
     def __post_init__(self) -> None:
         self.objects_before, self.wallets_before = frozenset(self.objects), frozenset(self.wallets)
 
-    def apply(self, event: PaymentEvent) -> Applied:
-        """Take the edge the event reports, once. Whatever the order, the same events end in the same books."""
+    def apply(self, event: PaymentEvent, *, decided_before: bool = False) -> Applied:
+        """Take the edge the event reports, once. Whatever the order, the same events end in the same books.
+
+        `decided_before`: the event is a replay and had its say about the object. What came after it stands: it may book an
+        effect that was never booked, and turns no state back (a subscription's, an authorisation's) that moves no money.
+        """
         known = self.objects.get(event.key) or ProviderObject(event.key, event.kind, event.source, event.object_id)
         parent = self.objects.get(event.parent_key) if event.parent_key else None
         if event.parent_key and (parent is None or parent.state not in PARENT_STATES):
@@ -82,6 +86,9 @@ class Books:
             return _parked(problem, event.parent_key or event.key)
         if isinstance(to_state, Verdict):
             return Applied(Outcome.STALE, f"{to_state.value}: {known.state} already")
+        moves_money = position(event.kind, known.state) != position(event.kind, to_state)
+        if decided_before and known.state != NEW and not moves_money:
+            return Applied(Outcome.STALE, f"decided before: {known.state} stands")
         refused = self._refusal(event)
         if refused:
             return Applied(Outcome.REJECTED, refused)

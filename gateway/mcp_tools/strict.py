@@ -1,4 +1,8 @@
-"""Tools whose arguments are exactly what the schema says, and whose errors tell an agent what to do next.
+"""Tools whose arguments are exactly what the schema says, whose errors tell an agent what to do next, whose words are masked.
+
+What an agent is told goes into a prompt and from there to a model: in each answer and each error card, phone and account
+numbers, addresses and handles are masked, also where they are the id of a wallet or a counterparty; only what the caller's
+own arguments name is shown.
 
 The SDK ignores arguments it does not know, repeats refused values in its error text, and hides the reason of our own
 errors; an agent that misspelt a filter would read an answer to another question.
@@ -12,9 +16,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp_types import ToolAnnotations
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from gateway.errors import GatewayError, Refusal
+from gateway.masking import hidden_in, mask, mask_all
 
 
 class _Exact(ArgModelBase):
@@ -25,13 +30,14 @@ class StrictTool(Tool):
     """A tool of ours."""
 
     @classmethod
-    def reading(cls, ask: Callable[..., Awaitable[Any]], annotations: ToolAnnotations) -> Self:
+    def reading(cls, ask: Callable[..., Awaitable[BaseModel]], annotations: ToolAnnotations) -> Self:
         """The tool that asks: its name, description, arguments and output come from the function."""
         loose = Tool.from_function(ask, annotations=annotations, structured_output=True)
         lenient = loose.fn_metadata.arg_model
         exact = create_model(lenient.__name__, __base__=(lenient, _Exact))
         fields = {name: getattr(loose, name) for name in Tool.model_fields}
         fields["fn_metadata"] = loose.fn_metadata.model_copy(update={"arg_model": exact})
+        fields["fn"] = _masking(ask)
         fields["parameters"] = exact.model_json_schema(by_alias=True)
         return cls(**fields)
 
@@ -43,7 +49,23 @@ class StrictTool(Tool):
             told = _told(failed.__cause__)
             if told is None:
                 raise
-            raise ToolError(told) from None
+            raise ToolError(mask(told, shown=_named_in(arguments))) from None
+
+
+def _masking(ask: Callable[..., Awaitable[BaseModel]]) -> Callable[..., Awaitable[BaseModel]]:
+    """The one place that every answer passes: the same function, its answer masked."""
+
+    async def ask_masked(**arguments: Any) -> BaseModel:
+        found = await ask(**arguments)
+        return type(found).model_validate(mask_all(found.model_dump(mode="json"), shown=_named_in(arguments)))
+
+    return ask_masked
+
+
+def _named_in(arguments: dict[str, Any]) -> frozenset[str]:
+    """What the caller wrote, and the parts of it that would be masked: it is no secret to the caller."""
+    texts = [value for value in arguments.values() if isinstance(value, str)]
+    return frozenset().union(*(hidden_in(text) for text in texts))
 
 
 def _told(cause: BaseException | None) -> str | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from gateway.clock import Clock, utc
 from gateway.mcp_tools.strict import StrictTool
@@ -98,5 +98,5 @@ def read_only_tools(database: Callable[[], Database], clock: Clock) -> list[Tool
     return [_tool(getattr(questions, name)) for name in SCOPE_OF_TOOL]
 
 
-def _tool(ask: Callable[..., Awaitable[Any]]) -> Tool:
+def _tool(ask: Callable[..., Awaitable[BaseModel]]) -> Tool:
     return StrictTool.reading(ask, READ_ONLY)

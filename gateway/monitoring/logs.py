@@ -1,9 +1,14 @@
-"""JSON logs on standard error, one object a line; what other libraries log goes the same way."""
+"""JSON logs on standard error, one object a line, masked; what other libraries log and what ends a process go the same way."""
 
 import logging
 import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
 
 import structlog
+
+from gateway.masking import mask_all
 
 
 def configure_logs(level: str, *, process: str) -> None:
@@ -27,6 +32,7 @@ def configure_logs(level: str, *, process: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 lambda _logger, _method, event: {**event, "process": process},
                 structlog.processors.format_exc_info,
+                mask_line,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -34,5 +40,18 @@ def configure_logs(level: str, *, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    sys.excepthook = _log_crash
     for chatty in ("httpx", "httpx2", "pymongo", "uvicorn.access", "google_genai", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def mask_line(_logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The last processor before a line is written: every text in it masked, nested ones and tracebacks too."""
+    masked: dict[str, Any] = mask_all(event)
+    return masked
+
+
+def _log_crash(kind: type[BaseException], crash: BaseException, traceback: TracebackType | None) -> None:
+    """What would end the process with a bare traceback; an interrupt from the keyboard says nothing new."""
+    if not issubclass(kind, KeyboardInterrupt):
+        logging.getLogger("gateway").critical("crashed", exc_info=(kind, crash, traceback))

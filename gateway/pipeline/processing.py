@@ -6,7 +6,7 @@ caller says `start` and begins again with what is stored.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,11 +16,16 @@ from pymongo.errors import OperationFailure, PyMongoError, WriteConcernError
 from structlog import get_logger
 
 from gateway.clock import Clock, utc
-from gateway.errors import LeaseLost
+from gateway.encryption import Cipher
+from gateway.errors import CannotDecrypt, LeaseLost
+from gateway.events.at_rest import missing_key, plain_body
 from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
+from gateway.events.replay import replayed, was_decided
+from gateway.events.retries import FAULT, failed_once_more
 from gateway.events.store import BACK_TO_THE_QUEUE, RELEASED
 from gateway.ledger.books import Applied
+from gateway.ledger.chain import ChainEnd, Seal
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
 from gateway.monitoring.metrics import SETTLED
 from gateway.pipeline.scoring import Scoring
@@ -34,7 +39,7 @@ class Prepared:
     """A batch that is computed and not yet written."""
 
     writes: Sequence[Writes]
-    next_seq: int
+    end: ChainEnd
     outcomes: Sequence[Outcome]
 
 
@@ -47,6 +52,10 @@ class _Settled:
     reason: str
     awaits: str | None = None
 
+    @property
+    def is_fault(self) -> bool:
+        return self.outcome is Outcome.PARKED and self.reason.startswith(FAULT)
+
 
 class Processing:
     """`prepare` and `commit`, or both as `process`, by the holder of the lease alone."""
@@ -56,23 +65,25 @@ class Processing:
         database: AsyncDatabase[dict[str, Any]],
         ledger: LedgerStore,
         *,
+        cipher: Cipher,
         clock: Clock,
         narrate_from_score: int,
         model_configured: bool,
     ) -> None:
         self._events = database["events"]
+        self._cipher = cipher
         self._ledger = ledger
         self._clock = clock
         self._scoring = Scoring(database, narrate_from_score=narrate_from_score, model_configured=model_configured)
         self._awaited: set[str] = set()
-        self._next_seq = ledger.lease.next_seq
+        self._end = ChainEnd(ledger.lease.next_seq)
         self._booked_at = 0.0
 
     async def start(self) -> None:
         """Believe nothing but what is stored. After acquiring the lease, and after a commit that failed."""
         self._ledger.forget()
-        self._scoring.forget()
-        self._next_seq = self._ledger.lease.next_seq
+        self._end = await self._ledger.chain_end()
+        await self._scoring.start(last_seq=self._end.next_seq - 1)
         self._booked_at = await self._ledger.last_booked_at()
         stages: list[dict[str, Any]] = [{"$match": {"awaits": {"$exists": True}}}, {"$group": {"_id": "$awaits"}}]
         self._awaited = {row["_id"] async for row in await self._events.aggregate(stages)}
@@ -105,7 +116,7 @@ class Processing:
     async def prepare(self, documents: Sequence[dict[str, Any]], *, defect: str | None = None) -> Prepared:
         """Fold the batch. With `defect` nothing is applied and the events are parked for that reason."""
         now = self._booking_time()
-        readings = [_reading(document, defect) async for document in unhurried(documents)]
+        readings = [_reading(document, self._cipher, defect) async for document in unhurried(documents)]
         books = await self._ledger.load(
             event for reading in readings if isinstance(reading, tuple) for event in reading
         )
@@ -113,26 +124,34 @@ class Processing:
         applied: list[tuple[PaymentEvent, Applied]] = []
         async for document, reading in unhurried(list(zip(documents, readings, strict=True))):
             if isinstance(reading, NoMovement):
-                settled.append(_Settled(document["_id"], reading.outcome, reading.reason))
+                settled.append(_Settled(document["_id"], reading.outcome, reading.reason, reading.awaits))
                 continue
-            results = [(event, books.apply(event)) for event in reading]
+            decided = was_decided(document)
+            results = [(event, books.apply(event, decided_before=decided)) for event in reading]
             applied += [(event, result) for event, result in results if result.outcome is Outcome.APPLIED]
             settled.append(_summary(document["_id"], [result for _, result in results]))
         transactions = [result.transaction for _, result in applied if result.transaction]
-        released = {document["_id"] for document in documents if document["queue"] == RELEASED}
+        released = {document["_id"]: document for document in documents if document["queue"] == RELEASED}
+        booked = ledger_writes(books, transactions, first_seq=self._end.next_seq, now=now)
+        seal = Seal(self._end)
+        async for document in unhurried(booked[-1].inserts):
+            seal.add(document)
         writes = [
-            *ledger_writes(books, transactions, first_seq=self._next_seq, now=now),
-            *await self._scoring.writes(applied, seen_before=released, now=now),
-            Writes("events", updates=[*_outcomes(settled, now), *self._releases(settled, books.changed_objects)]),
+            *booked,
+            Writes("seals", inserts=seal.documents(utc(now))),
+            *await self._scoring.writes(applied, first_seq=self._end.next_seq, seen_before=set(released), now=now),
+            Writes(
+                "events", updates=[*_outcomes(settled, released, now), *self._releases(settled, books.changed_objects)]
+            ),
         ]
         self._ledger.remember(books)
-        self._next_seq += len(transactions)
+        self._end = seal.end
         encoded = [write.encoded() async for write in unhurried(writes, pause_every=1)]
-        return Prepared(encoded, self._next_seq, [each.outcome for each in settled])
+        return Prepared(encoded, seal.end, [each.outcome for each in settled])
 
     async def commit(self, prepared: Prepared) -> None:
         """Write it, all or nothing."""
-        await self._ledger.atomic(prepared.writes, next_seq=prepared.next_seq)
+        await self._ledger.atomic(prepared.writes, next_seq=prepared.end.next_seq)
         for outcome in prepared.outcomes:
             SETTLED.labels(outcome.value).inc()
 
@@ -152,8 +171,16 @@ class Processing:
         return [{"q": {"awaits": {"$in": free}}, "u": BACK_TO_THE_QUEUE, "multi": True}]
 
 
-def _reading(document: dict[str, Any], defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
-    return NoMovement(Outcome.PARKED, f"fault: {defect}") if defect else normalise(document)
+def _reading(document: dict[str, Any], cipher: Cipher, defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
+    """What the event says. One that does not open is parked, alone and at once, and comes back with the missing key."""
+    if defect:
+        return NoMovement(Outcome.PARKED, f"{FAULT}{defect}")
+    try:
+        body = plain_body(document, document["_id"], cipher)
+    except CannotDecrypt as closed:
+        log.error("event_parked_unread", event_id=document["_id"], key_id=document.get("body_key"))
+        return NoMovement(Outcome.PARKED, f"{FAULT}{closed}", missing_key(document, cipher))
+    return normalise({**document, "body": body})
 
 
 def _summary(event_id: str, results: Sequence[Applied]) -> _Settled:
@@ -165,12 +192,16 @@ def _summary(event_id: str, results: Sequence[Applied]) -> _Settled:
     return _Settled(event_id, results[0].outcome, results[0].reason)
 
 
-def _outcomes(settled: Sequence[_Settled], now: float) -> list[dict[str, Any]]:
-    """One update statement per distinct ending, not one per event."""
+def _outcomes(settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    """One update statement per distinct ending, not one per event; but each replay and each fault has its own."""
     alike: dict[tuple[Outcome, str, str | None], list[str]] = defaultdict(list)
+    statements: list[dict[str, Any]] = []
     for each in settled:
-        alike[each.outcome, each.reason, each.awaits].append(each.event_id)
-    statements = []
+        back = released.get(each.event_id, {})
+        if "replay" in back or each.is_fault:
+            statements.append({"q": {"_id": each.event_id}, "u": _own_ending(each, back, now)})
+        else:
+            alike[each.outcome, each.reason, each.awaits].append(each.event_id)
     for (outcome, reason, awaits), event_ids in alike.items():
         fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
         if awaits:
@@ -179,6 +210,16 @@ def _outcomes(settled: Sequence[_Settled], now: float) -> list[dict[str, Any]]:
             {"q": {"_id": {"$in": event_ids}}, "u": {"$set": fields, "$unset": {"queue": ""}}, "multi": True}
         )
     return statements
+
+
+def _own_ending(each: _Settled, back: dict[str, Any], now: float) -> dict[str, Any]:
+    """The update of one event that is replayed, or failed: it may be tried again."""
+    ending: dict[str, Any] = {"outcome": each.outcome.value, "reason": each.reason, "settled_at": utc(now)}
+    if each.awaits:
+        ending["awaits"] = each.awaits
+    elif each.is_fault:
+        ending |= failed_once_more(back.get("tries", 0), now)
+    return replayed(back, ending, now) if "replay" in back else {"$set": ending, "$unset": {"queue": ""}}
 
 
 def is_about_content(failure: Exception) -> bool:

@@ -8,14 +8,17 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from gateway.clock import utc
+from gateway.encryption import Cipher
 from gateway.errors import Conflict, StoreUnavailable, UnknownSource
-from gateway.events.event import event_document
+from gateway.events.at_rest import of_incident, sealed_body
+from gateway.events.event import event_document, settle_as_filtered
 from gateway.events.store import Appended, EventStore
 from gateway.ingress.delivery import Delivery, VerifiedDelivery
 from gateway.ingress.endpoint import Limiter, Receipt
 from gateway.ingress.identity import Identity, identify
-from gateway.ingress.providers.sources import Source
-from gateway.ingress.verify import Window, verify
+from gateway.ingress.providers.sources import Source, Window
+from gateway.ingress.verify import verify
+from gateway.monitoring.metrics import SETTLED
 
 WAIT_POLL_S: Final = 0.05
 
@@ -29,12 +32,14 @@ class Reception:
         store: EventStore,
         incidents: "Incidents",
         *,
+        cipher: Cipher,
         limits: Limiter,
         window: Window,
     ) -> None:
         self._sources = sources
         self._store = store
         self._incidents = incidents
+        self._cipher = cipher
         self._limits = limits
         self._window = window
 
@@ -45,10 +50,15 @@ class Reception:
         if source is None:
             raise UnknownSource("There is no open source of this name.")
         verified = verify(delivery, source, self._window)
-        self._limits.hit("webhooks", source.name)
+        self._limits.hit("webhooks", source.name, rate=source.rate)
         identity = identify(verified, source.scheme)
-        appended = await self._store.append(event_document(verified, identity, source.scheme.name))
+        document = event_document(verified, identity, source.scheme.name, self._cipher)
+        if not source.is_for(identity.type):
+            settle_as_filtered(document)
+        appended = await self._store.append(document)
         if appended.created:
+            if "outcome" in document:
+                SETTLED.labels(document["outcome"]).inc()
             return Receipt(True, identity.event_id, identity.tx_id, {})
         if appended.fingerprint != identity.fingerprint:
             await self._incidents.note_conflict(verified, identity, appended)
@@ -71,8 +81,9 @@ class Reception:
 class Incidents:
     """Deliveries that a secret vouched for and that contradict what is stored: kept whole, never applied."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], cipher: Cipher) -> None:
         self._incidents = database["incidents"]
+        self._cipher = cipher
 
     async def note_conflict(self, verified: VerifiedDelivery, identity: Identity, standing: Appended) -> None:
         """Raises `StoreUnavailable`: a conflict that is not on record is not answered as one."""
@@ -84,7 +95,7 @@ class Incidents:
             "fingerprint_stored": standing.fingerprint,
             "fingerprint_seen": identity.fingerprint,
             "remote": verified.delivery.remote,
-            "body": verified.payload,
+            **sealed_body(verified.payload, of_incident(identity.event_id), self._cipher),
         }
         try:
             await self._incidents.insert_one(incident)

@@ -1,52 +1,53 @@
 """From what was booked to what it means: one insight per applied event, and the profiles that learned from it."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 from structlog import get_logger
 
 from gateway.analysis.assessment import Assessment, assess
 from gateway.analysis.features import Movement, features
-from gateway.analysis.profile import Direction, Profile
+from gateway.analysis.profile import Profile
 from gateway.events.event import PaymentEvent
 from gateway.insights.insight import build_insight, build_insight_without_amount
 from gateway.ledger.books import Applied
 from gateway.ledger.store import Writes
-from gateway.ledger.transaction import Transaction
+from gateway.pipeline.profiles import Profiles, direction
 from gateway.pipeline.unhurried import unhurried
-from gateway.recent import Recent
 
 log = get_logger(__name__)
 
-PROFILES_MAX: Final = 20_000
-"""Wallets whose profile is kept in memory."""
-_OUTWARD: Final = frozenset({"transfer", "payout_requested", "dispute_opened"})
-
 
 class Scoring:
-    """The analysis of one batch after the other. Profiles are the writer's own, so it remembers them."""
+    """The analysis of one batch after the other."""
 
     def __init__(
         self, database: AsyncDatabase[dict[str, Any]], *, narrate_from_score: int, model_configured: bool
     ) -> None:
-        self._stored_profiles = database["profiles"]
+        self._profiles = Profiles(database)
         self._narrate_from_score = narrate_from_score
         self._model_configured = model_configured
-        self._profiles: Recent[Profile] = Recent(PROFILES_MAX)
+
+    async def start(self, *, last_seq: int) -> None:
+        """Take up the profiles as they are after the transaction `last_seq`."""
+        await self._profiles.start(last_seq=last_seq)
 
     async def writes(
-        self, applied: Sequence[tuple[PaymentEvent, Applied]], *, seen_before: set[str], now: float
+        self, applied: Sequence[tuple[PaymentEvent, Applied]], *, first_seq: int, seen_before: set[str], now: float
     ) -> list[Writes]:
-        """What the batch adds to insights and profiles. Of an event in `seen_before` there may be an insight already."""
+        """What the batch, whose transactions are numbered from `first_seq`, adds to insights and profiles. Of an event in
+        `seen_before` there may be an insight already."""
         movements = [(result, _movement(event, result)) for event, result in applied]
-        profiles = await self._load({movement.profile_id for _, movement in movements if movement})
-        known = frozenset(profiles)
+        profiles = await self._profiles.load({movement.profile_id for _, movement in movements if movement})
         insights: dict[str, dict[str, Any]] = {}
-        learned: dict[str, Profile] = {}
+        seq = first_seq - 1
         async for (event, result), (_, movement) in unhurried(list(zip(applied, movements, strict=True))):
             transaction = result.transaction
-            if transaction is None or transaction.event_id in insights:
+            if transaction is None:
+                continue
+            seq += 1
+            if transaction.event_id in insights:
                 continue
             if movement is None:
                 insights[transaction.event_id] = build_insight_without_amount(
@@ -59,10 +60,10 @@ class Scoring:
                     now=now,
                 )
                 continue
-            profile = profiles.setdefault(movement.profile_id, Profile(movement.profile_id))
+            profile = profiles[movement.profile_id]
             assessment = _assessment(movement, profile, learn=bool(transaction.legs))
             if transaction.legs:
-                learned[movement.profile_id] = profile
+                self._profiles.learned(profile, seq)
             insights[transaction.event_id] = build_insight(
                 movement,
                 assessment,
@@ -71,29 +72,14 @@ class Scoring:
                 model_configured=self._model_configured,
                 now=now,
             )
-        self._profiles.remember({key: each for key, each in profiles.items() if key in known or key in learned})
         return [
             Writes(
                 "insights",
                 inserts=[insight for event_id, insight in insights.items() if event_id not in seen_before],
                 upserts=[insight for event_id, insight in insights.items() if event_id in seen_before],
             ),
-            Writes(
-                "profiles",
-                inserts=[profile.to_document() for key, profile in learned.items() if key not in known],
-                replacements=[profile.to_document() for key, profile in learned.items() if key in known],
-            ),
+            *self._profiles.writes(seq),
         ]
-
-    def forget(self) -> None:
-        self._profiles.forget()
-
-    async def _load(self, profile_ids: set[str]) -> dict[str, Profile]:
-        profiles, unknown = self._profiles.known(profile_ids)
-        if unknown:
-            async for stored in self._stored_profiles.find({"_id": {"$in": unknown}}):
-                profiles[stored["_id"]] = Profile.from_document(stored)
-        return profiles
 
 
 def _movement(event: PaymentEvent, result: Applied) -> Movement | None:
@@ -109,15 +95,9 @@ def _movement(event: PaymentEvent, result: Applied) -> Movement | None:
         counterparty=event.counterparty,
         currency=transaction.currency,
         amount_minor=transaction.amount_minor,
-        direction=_direction(transaction),
+        direction=direction(transaction.effect, ((leg.account, leg.amount_minor) for leg in transaction.legs)),
         occurred_at=event.occurred_at,
     )
-
-
-def _direction(transaction: Transaction) -> Direction:
-    """Out when the scored wallet's own side shrank, or is about to."""
-    own_side = sum(leg.amount_minor for leg in transaction.legs if not leg.account.startswith("clearing:"))
-    return "out" if transaction.effect in _OUTWARD or own_side < 0 else "in"
 
 
 def _assessment(movement: Movement, profile: Profile, *, learn: bool) -> Assessment | None:

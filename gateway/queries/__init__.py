@@ -10,6 +10,7 @@
     statement   what came and went, each movement once with the state it is in now
     fraud       what looked risky in a period
     metrics     what was moved, received and refused in a period
+    refusals    what was refused at the door, row by row, and the spikes in it
     trouble     what needs an operator's eye
     backlog     what still waits for the worker
     health      is the gateway well

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from booked_store import NOW, Booking, razorpay, stored, story, transfer
+from booked_store import CIPHER, NOW, Booking, razorpay, stored, story, transfer
 from served import serving
 
 from gateway.access.keys import create_key
-from gateway.app import build_app, prepare
+from gateway.app import build_app
 from gateway.ledger.limits import read_limits
 from gateway.ledger.owners import set_level
 from gateway.ledger.posting_rules import EFFECTS
@@ -21,6 +21,7 @@ from gateway.queries.allowance import wallet_allowance
 from gateway.queries.reading import Database
 from gateway.queries.statement import SCANNED_MAX
 from gateway.queries.statement_lines import LINES, STATUSES, WITHOUT_A_LINE
+from gateway.schema import prepare
 from gateway.settings import Settings
 
 BALANCE = "/api/v1/payments/wallet/balance"
@@ -66,7 +67,7 @@ def in_wallets(mongo_uri: str, database_name: str) -> InWallets:
         settings = Settings(_env_file=None, mongo_database=database_name, mongo_timeout_ms=20_000)
         async with connect(mongo_uri, settings) as client:
             database = client[database_name]
-            await prepare(database)
+            await prepare(database, CIPHER)
             await Booking(database).book(events)
             key = await create_key(database, name="test", scopes=["wallets:read"], now=at)
             app = build_app(settings, mongo_uri, clock=at.timestamp)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from booked_store import NOW
+
+from gateway.clock import utc
 from gateway.queries.reading import Database
 
 Document = dict[str, Any]
@@ -181,6 +184,7 @@ async def booked_before_its_predecessor(database: Database) -> None:
 
 
 CAPTURE = "razorpay:capture:pay_1"
+BODY_REMOVED = {"$unset": {"body": "", "body_key": ""}, "$set": {"body_removed_at": utc(NOW)}}
 
 FAULTS = (
     Fault("an outcome is lost", edit_event(CAPTURE, {"$unset": {"outcome": ""}}), ["I1"], CAPTURE),
@@ -235,6 +239,12 @@ FAULTS = (
         CAPTURE,
     ),
     Fault("a body is edited", edit_event(CAPTURE, {"$set": {"body": b'{"amount": 1}'}}), ["I9"], CAPTURE),
+    Fault(
+        "a body goes plain", edit_event(CAPTURE, {"$set": {"body": b"{}"}, "$unset": {"body_key": ""}}), ["I9"], CAPTURE
+    ),
+    Fault("a body of an unknown key", edit_event(CAPTURE, {"$set": {"body_key": "0" * 12}}), ["I9"], CAPTURE),
+    Fault("a body vanishes", edit_event(CAPTURE, {"$unset": {"body": "", "body_key": ""}}), ["I9"], CAPTURE),
+    Fault("a body goes before its time", edit_ended("parked", BODY_REMOVED), ["I9"], "parked"),
     Fault("a fingerprint is edited", edit_event(CAPTURE, {"$set": {"fingerprint": "0" * 64}}), ["I9"], CAPTURE),
     Fault("an event is renamed", edit_event(CAPTURE, {"$set": {"event_key": "razorpay:acc_1:other"}}), ["I9"], CAPTURE),
     Fault("an altered event takes the first one's place", altered_content_in_place, ["I9"], "incident"),

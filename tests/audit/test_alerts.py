@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from booked_store import NOW
+from booked_store import NOW, audit
 
 from gateway.audit.reading import AuditIncomplete
-from gateway.audit.report import audit
 from gateway.audit.schedule import audit_apart, audit_once, audit_regularly, ensure_audits, watch_parked
 from gateway.mongo import connect
 from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_alerts
@@ -193,26 +193,26 @@ def test_the_schedule_outlives_a_mongodb_that_is_away() -> None:
 
 
 def test_an_audit_in_a_process_of_its_own_gives_the_same_report(
-    books: Ask, mongo_uri: str, database_name: str, monkeypatch: Any
+    books: Ask, mongo_uri: str, database_name: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """The scheduled one: `python -m gateway.audit`, with this process's settings."""
     monkeypatch.setenv("MONGO_DATABASE", database_name)
 
     async def run(database: Database) -> None:
         await database.wallets.update_one({"_id": "INR:alice"}, {"$inc": {"balance_minor": 1}})
-        apart, here = await audit_apart(mongo_uri)(), (await audit(database)).to_document()
+        apart, here = await audit_apart(mongo_uri, tmp_path)(), (await audit(database)).to_document()
         assert apart["checks"] == here["checks"]
         assert not apart["ok"]
 
     books(run)
 
 
-def test_an_audit_that_ends_in_an_error_is_incomplete(books: Ask) -> None:
+def test_an_audit_that_ends_in_an_error_is_incomplete(books: Ask, tmp_path: Path) -> None:
     """An address where no MongoDB is."""
 
     async def run(database: Database) -> str:
         try:
-            await audit_apart("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")()
+            await audit_apart("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200", tmp_path)()
         except AuditIncomplete as incomplete:
             return str(incomplete)
         return ""

@@ -4,25 +4,26 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from booked_store import Document
+from booked_store import Document, audit
 from faults import FAULTS, Fault, event_of
 
 from gateway.audit.findings import INVARIANTS
-from gateway.audit.report import Report, audit
+from gateway.audit.report import Report
 from gateway.queries.reading import Database
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 
 
 def broken(report: Report) -> list[str]:
-    return [check.id for check in report.checks if check.broken]
+    """But for the chain, which minds every edit of a transaction beside the invariant that it hurts."""
+    return [check.id for check in report.checks if check.broken and check.id != "I12"]
 
 
 def test_a_store_that_the_engine_wrote_breaks_nothing(books: Ask) -> None:
-    """And every invariant but the unsealed chain had something to be held against."""
+    """And every invariant had something to be held against."""
     report = books(audit)
-    assert broken(report) == []
-    assert [check.id for check in report.checks if not check.checked] == ["I12"]
+    assert report.ok
+    assert all(check.checked for check in report.checks)
 
 
 def test_an_empty_store_breaks_nothing(empty: Ask) -> None:
@@ -58,7 +59,7 @@ async def names(database: Database, record: str) -> set[str]:
 
 
 def test_every_invariant_has_a_mistake() -> None:
-    """Those of the chain and of past balances that need a seal or a faulty question have theirs beside them."""
+    """Those of the chain and of past balances that need a faulty question or are minded by every edit have theirs beside them."""
     elsewhere = {"I5", "I12"}  # test_engine_faults, test_chain
     assert {invariant for fault in FAULTS for invariant in fault.broken} | elsewhere == set(INVARIANTS)
 

@@ -1,28 +1,24 @@
-"""The sealed chain: what was sealed cannot change without being named, and sealing survives whatever happens to sealers."""
+"""The sealed chain: whatever is booked is sealed with it, and what was sealed cannot change without being named."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 from typing import Any
 
 import pytest
-from booked_store import NOW, Booking, Document, razorpay
+from booked_store import NOW, Booking, Document, audit, razorpay
 
-from gateway.audit.chain import BLOCK_MAX, GENESIS, ChainGap, link_of, links_of, seal, seal_block
-from gateway.audit.report import Report, audit
-from gateway.mongo import connect
+from gateway.audit import chain as read_again
+from gateway.audit.report import Report
+from gateway.ledger.chain import GENESIS, link_of
 from gateway.queries.reading import Database
-from gateway.settings import Settings
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 Change = Callable[[Database], Awaitable[object]]
 
 
 def proof(ask: Ask, change: Change) -> tuple[int, str]:
-    """Seal everything, change something, audit: how many records I12 finds, and the first."""
+    """Change something, audit: how many records I12 finds, and the first."""
 
     async def run(database: Database) -> Report:
-        await seal_block(database)
         await change(database)
         return await audit(database)
 
@@ -38,17 +34,11 @@ async def nothing(database: Database) -> None:
     """The control."""
 
 
-def test_what_was_sealed_and_not_touched_verifies(books: Ask) -> None:
+def test_everything_booked_is_sealed_and_verifies(books: Ask) -> None:
     """With the head of the chain, for whoever wants to keep it elsewhere."""
-
-    async def run(database: Database) -> Report:
-        assert await seal_block(database) == 20
-        assert await seal_block(database) == 0
-        return await audit(database)
-
-    report = books(run)
+    report = books(audit)
     assert report.ok
-    assert (report.head.seq, report.unsealed) == (20, 0)
+    assert report.head.seq == 20
     assert len(report.head.link) == 64
 
 
@@ -128,103 +118,61 @@ def test_an_edited_seal_is_named(books: Ask, change: Document) -> None:
 
 
 def test_a_removed_seal_is_noticed_by_the_next(books: Ask) -> None:
-    """Blocks follow each other without a gap."""
+    """Batches follow each other without a gap."""
 
     async def run(database: Database) -> Report:
-        await seal_block(database)
-        await Booking(database, now=NOW + 1_000).book([razorpay("payment.captured", "pay_20", 7)])
-        await seal_block(database)
         await database.seals.delete_one({"_id": 1})
         return await audit(database)
 
-    assert "seals 21: it starts at seq 21" in str(books(run).first.first)
+    found = books(run).first
+    assert found.id == "I12"
+    assert "the seal before ends at 0" in str(found.first)
 
 
-def test_sealers_beside_each_other_make_one_chain(books: Ask) -> None:
-    """Whoever comes second finds the block written and goes on behind it."""
+def test_what_follows_the_last_seal_is_named(books: Ask) -> None:
+    """A removed last seal would else be a licence to edit what it sealed."""
 
     async def run(database: Database) -> Report:
-        await asyncio.gather(*(seal_block(database) for _ in range(8)))
-        assert await database.seals.count_documents({}) == 1
+        last = await database.seals.find_one_and_delete({}, sort=[("_id", -1)])
+        assert last
         return await audit(database)
 
-    assert books(run).ok
+    found = books(run).first
+    assert found.id == "I12"
+    assert found.broken >= 1
+    assert "was never sealed" in str(found.first)
 
 
-def test_blocks_follow_each_other_and_what_waits_is_counted(books: Ask) -> None:
-    """A new transaction is not yet proven, and the report says so."""
+def test_the_next_writer_goes_on_where_the_last_one_ended(books: Ask) -> None:
+    """The link is taken from what is stored, not from a memory that the process before had."""
 
     async def run(database: Database) -> Report:
-        await seal_block(database)
-        await Booking(database, now=NOW + 1_000).book([razorpay("payment.captured", f"pay_2{n}", 7) for n in range(3)])
-        first = await audit(database)
-        assert (first.ok, first.head and first.head.seq, first.unsealed) == (True, 20, 3)
-        await seal_block(database)
+        for number in range(3):
+            await Booking(database, now=NOW + 1_000 + number).book([razorpay("payment.captured", f"pay_2{number}", 7)])
         return await audit(database)
 
     report = books(run)
-    assert (report.ok, report.head.seq, report.unsealed) == (True, 23, 0)
+    assert (report.ok, report.head.seq) == (True, 23)
 
 
-def test_nothing_is_sealed_across_a_gap(books: Ask) -> None:
-    """Sealing what follows a missing record would make the loss part of the truth."""
-
-    async def run(database: Database) -> None:
-        await database.transactions.delete_one({"seq": 4})
-        with pytest.raises(ChainGap, match="seq 1 to"):
-            await seal_block(database)
-        assert await database.seals.count_documents({}) == 0
-
-    books(run)
-
-
-def test_the_sealer_seals_what_comes_and_stops_when_told(books: Ask) -> None:
-    """It runs beside the writer for as long as the worker does."""
+def test_a_missing_last_seal_is_not_made_up(books: Ask) -> None:
+    """The writer goes on, since money must; the gap stays for the audit to name."""
 
     async def run(database: Database) -> Report:
-        stop = asyncio.Event()
-        sealer = asyncio.create_task(seal(database, stop))
-        while not await database.seals.count_documents({}):
-            await asyncio.sleep(0.02)
-        stop.set()
-        await asyncio.wait_for(sealer, 5)
+        await database.seals.find_one_and_delete({}, sort=[("_id", -1)])
+        await Booking(database, now=NOW + 1_000).book([razorpay("payment.captured", "pay_20", 7)])
         return await audit(database)
 
-    assert books(run).head.seq == 20
-
-
-def test_a_sealer_outlives_a_mongodb_that_is_away() -> None:
-    """It is a task of the worker: neither ends the worker nor keeps it from stopping."""
-
-    async def run() -> None:
-        settings = Settings(_env_file=None, mongo_timeout_ms=100)
-        async with connect("mongodb://127.0.0.1:1/", settings) as client:
-            stop = asyncio.Event()
-            sealer = asyncio.create_task(seal(client["nowhere"], stop))
-            await asyncio.sleep(0.5)
-            assert not sealer.done()
-            stop.set()
-            await asyncio.wait_for(sealer, 2)
-
-    asyncio.run(run())
+    found = books(run).first
+    assert found.id == "I12"
+    assert "it starts at seq 21" in str(found.first)
 
 
 def test_the_same_content_has_the_same_link_whatever_its_order() -> None:
     """A dump and a restore may order fields anew; the content is what is sealed."""
-    one, other = {"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}
-    assert link_of(GENESIS, one) == link_of(GENESIS, other)
-    assert link_of(GENESIS, one) != link_of(link_of(GENESIS, one), one)
-    assert link_of(GENESIS, one) != link_of(GENESIS, {"a": 1.0, "b": {"c": 2, "d": 3}})
-
-
-def test_sealing_is_no_bottleneck(books: Ask) -> None:
-    """Hashing a block of real transactions: several times faster than the ledger can be written. The floor is generous."""
-
-    async def run(database: Database) -> list[Document]:
-        return await database.transactions.find().to_list()
-
-    block = (books(run) * BLOCK_MAX)[:BLOCK_MAX]
-    started = perf_counter()
-    for _ in range(10):
-        links_of(GENESIS, block)
-    assert 10 * BLOCK_MAX / (perf_counter() - started) > 10_000
+    one, other = {"_id": "t", "a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1, "_id": "t"}
+    for link in (link_of, read_again.link_of):
+        assert link(GENESIS, one) == link(GENESIS, other)
+        assert link(GENESIS, one) != link(link(GENESIS, one), one)
+        assert link(GENESIS, one) != link(GENESIS, {**one, "a": 1.0})
+    assert link_of(GENESIS, one) == read_again.link_of(GENESIS, one)

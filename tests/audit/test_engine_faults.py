@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from booked_store import Booking, Document, razorpay, story
+from booked_store import Booking, Document, audit, razorpay, story
 
-from gateway.audit.report import Report, audit
+from gateway.audit.report import Report
 from gateway.events.event import PaymentEvent
 from gateway.ledger import books as engine
 from gateway.ledger.books import Books

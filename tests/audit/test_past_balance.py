@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from booked_store import NOW, Booking, razorpay
+from booked_store import CIPHER, NOW, Booking, audit, opened, razorpay
 
-from gateway.audit.report import audit
 from gateway.errors import BadRequest, NotFound
+from gateway.events.at_rest import sealed_body
 from gateway.queries import past
 from gateway.queries.past import balance_at, balances_at, moment
 from gateway.queries.reading import Database
@@ -83,9 +83,9 @@ def test_an_owner_is_answered_in_every_currency_that_was_there(books: Ask) -> No
 
     async def run(database: Database) -> list[list[str]]:
         dollars = razorpay("payment.captured", "pay_usd", 5)
-        body = dollars["body"].replace(b"INR", b"USD")
-        fingerprint = hashlib.sha256(body).hexdigest()
-        await Booking(database, now=NOW + 1_000).book([{**dollars, "body": body, "fingerprint": fingerprint}])
+        body = opened(dollars)["body"].replace(b"INR", b"USD")
+        content = {**sealed_body(body, dollars["_id"], CIPHER), "fingerprint": hashlib.sha256(body).hexdigest()}
+        await Booking(database, now=NOW + 1_000).book([{**dollars, **content}])
         answers = [
             await balances_at(database, wallet_id, at(seconds))
             for wallet_id, seconds in (("alice", 500), ("alice", 2_000), ("USD:alice", 2_000))

@@ -10,7 +10,7 @@ from booked_store import Booking, razorpay
 from typer.testing import CliRunner
 
 from gateway.audit.reconcile import EXAMPLES_MAX, Reconciliation, reconcile_export
-from gateway.cli import app
+from gateway.cli import commands
 from gateway.queries.reading import Database
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]
@@ -154,7 +154,7 @@ def test_what_moves_while_the_file_is_read_is_compared_once(books: Ask, tmp_path
 def gateway(mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     monkeypatch.setenv("MONGO_URL", mongo_uri)
     monkeypatch.setenv("MONGO_DATABASE", database_name)
-    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+    return lambda *arguments: CliRunner().invoke(commands(), [str(each) for each in arguments])
 
 
 def test_the_command_exits_with_0_only_when_everything_matches(

@@ -147,11 +147,11 @@ def order_by_time(patch: Patch) -> None:
     """What the provider dates earlier than what is known already is old news."""
     apply, latest = Books.apply, dict[str, float]()
 
-    def newest_only(books: Books, event: PaymentEvent) -> Applied:
+    def newest_only(books: Books, event: PaymentEvent, **how: bool) -> Applied:
         if event.occurred_at < latest.get(event.key, 0.0):
             return Applied(Outcome.STALE, "older than what is known")
         latest[event.key] = event.occurred_at
-        return apply(books, event)
+        return apply(books, event, **how)
 
     patch(Books, "apply", newest_only)
 
@@ -160,8 +160,8 @@ def hold_released_twice(patch: Patch) -> None:
     """A dispute that is closed releases its amount, and closed once more releases it once more."""
     apply = Books.apply
 
-    def again(books: Books, event: PaymentEvent) -> Applied:
-        result = apply(books, event)
+    def again(books: Books, event: PaymentEvent, **how: bool) -> Applied:
+        result = apply(books, event, **how)
         if result.outcome is not Outcome.STALE or (event.kind, event.step) != ("dispute", "closed"):
             return result
         known = books.objects[event.key]

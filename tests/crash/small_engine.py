@@ -6,18 +6,17 @@ from pathlib import Path
 from time import time
 from typing import Any, Final
 
+from booked_store import CIPHER, audit
 from running_gateway import SECRETS
 
 from gateway.access.limits import Limits
-from gateway.app import window_of
-from gateway.audit.report import audit
 from gateway.clock import system_clock
 from gateway.errors import Conflict
 from gateway.events.event import event_document
 from gateway.events.store import EventStore, waiting
 from gateway.ingress.delivery import Delivery
 from gateway.ingress.identity import identify
-from gateway.ingress.providers.sources import open_sources
+from gateway.ingress.providers.sources import open_sources, window_of
 from gateway.ingress.verify import verify
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore
@@ -51,7 +50,12 @@ class Web:
         self._sources = open_sources(SETTINGS)
         store = EventStore(database, batch_max=500, waiting_max=1_000, timeout_ms=10_000)
         self._reception = Reception(
-            self._sources, store, Incidents(database), limits=Limits(SETTINGS), window=window_of(SETTINGS)
+            self._sources,
+            store,
+            Incidents(database, CIPHER),
+            cipher=CIPHER,
+            limits=Limits(SETTINGS),
+            window=window_of(SETTINGS),
         )
 
     async def receive(self, *items: Item) -> None:
@@ -75,6 +79,7 @@ class Writer:
         self._processing = Processing(
             database,
             LedgerStore(database, self._lease),
+            cipher=CIPHER,
             clock=system_clock,
             narrate_from_score=60,
             model_configured=False,
@@ -104,7 +109,7 @@ async def store_early(database: Database, journal: Journal, items: Iterable[Item
     for place, item in enumerate(items):
         source = open_sources(SETTINGS)[item.source]
         verified = verify(_delivery(item), source, window_of(SETTINGS))
-        document = event_document(verified, identify(verified, source.scheme), source.scheme.name)
+        document = event_document(verified, identify(verified, source.scheme), source.scheme.name, CIPHER)
         await database["events"].insert_one({**document, "queue": place + 1})
         journal.promises[item.source, item.event_id] = Promise(item, document["_id"])
 
@@ -112,7 +117,7 @@ async def store_early(database: Database, journal: Journal, items: Iterable[Item
 async def judged(database: Database, journal: Journal) -> tuple[Verdict, list[str]]:
     """What the harness says, and the invariants that the audit finds broken."""
     report = await audit(database)
-    return await check(database, journal), [found.id for found in report.checks if found.broken]
+    return await check(database, journal, CIPHER), [found.id for found in report.checks if found.broken]
 
 
 def new_journal(folder: Path) -> Journal:

@@ -1,8 +1,7 @@
 """Clocks that are set back, or were never right: time goes with the sequence of the books all the same."""
 
-from booked_store import NOW, Booking, on_database, razorpay
+from booked_store import NOW, Booking, audit, on_database, razorpay
 
-from gateway.audit.report import audit
 from gateway.queries.reading import Database
 
 

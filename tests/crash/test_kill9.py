@@ -143,14 +143,15 @@ def _settled(gateway: RunningGateway) -> None:
 
 def _missing(gateway: RunningGateway, load: Load) -> set[bytes]:
     """What was acknowledged and is not in the store, applied."""
-    applied = {row["body"] for row in gateway.rows().events.find({"outcome": "applied"}, {"body": 1})}
+    applied = {gateway.body(row) for row in gateway.rows().events.find({"outcome": "applied"})}
     return load.acknowledged - applied
 
 
 def _each_applied_once(gateway: RunningGateway, load: Load) -> None:
     """The balance of each wallet is exactly the sum of its stored events; each has one transaction and one insight."""
     rows = gateway.rows()
-    stored = {row["body"]: row["_id"] for row in rows.events.find({}, {"body": 1}) if row["body"] in load.place}
+    found = {gateway.body(row): row["_id"] for row in rows.events.find()}
+    stored = {body: event_id for body, event_id in found.items() if body in load.place}
     wanted: dict[str, int] = defaultdict(int)
     for body in stored:
         wallet, amount = load.place[body]

@@ -17,12 +17,11 @@ from typing import Any
 
 import mistakes
 import pytest
-from booked_store import Booking, on_database, razorpay
+from booked_store import Booking, audit, on_database, razorpay
 from mistakes import Mistake
 from pymongo.asynchronous.client_session import AsyncClientSession
 from small_engine import Killed, Web, Writer, judged, new_journal, owner, store_early
 
-from gateway.audit.report import audit
 from gateway.errors import LeaseLost
 from gateway.queries.reading import Database
 from simulators.crash.check import Verdict

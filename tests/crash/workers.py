@@ -38,6 +38,7 @@ class Workers:
             LEASE_S=str(LEASE_S),
             APPLY_BATCH_MAX="10",
             AUDIT_EVERY_S="0",
+            ENCRYPTION_KEY=os.environ["ENCRYPTION_KEY"],
             **injected(folder / "control", [POINTS]),
         )
         self._folder = folder

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from booked_store import stored
+from booked_store import opened, stored
 
 CARD: Final = "pi_3SVkVCfXjY54bj0nEz5HKvdf"
 PARTIAL: Final = "pi_3SVkVCfXjY54bj0hHkeWm39G"
@@ -334,6 +334,6 @@ def body_of(name: str) -> dict[str, Any]:
 
 
 def stored_fixture(name: str) -> dict[str, Any]:
-    """The event as the web process stores it."""
+    """The event as the web process stores it and the worker opens it."""
     source, scheme = _SENDERS[name.partition("/")[0]]
-    return stored(body_of(name), source=source, scheme=scheme)
+    return opened(stored(body_of(name), source=source, scheme=scheme))

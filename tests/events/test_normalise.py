@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from booked_store import Document, stored, transfer
+from booked_store import Document, opened, stored, transfer
 
 from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
@@ -34,7 +34,7 @@ def _standard(kind: str, **told: Any) -> Document:
 
 
 def _one(document: Document) -> PaymentEvent:
-    reading = normalise(document)
+    reading = normalise(opened(document))
     assert isinstance(reading, tuple), reading
     assert len(reading) == 1
     return reading[0]
@@ -92,13 +92,13 @@ def test_stripe_says(kind: str, thing: Document, says: tuple[str, str, str, int]
 def test_stripe_charge_refunded_lists_refunds_or_says_nothing_new() -> None:
     """Its sum is cumulative, so only the refunds that it lists count; without the list the refunds' own events do."""
     listing = {**CHARGE, "refunds": {"data": [REFUND, {**REFUND, "id": "re_2", "amount": 5}]}}
-    reading = normalise(_stripe("charge.refunded", listing))
+    reading = normalise(opened(_stripe("charge.refunded", listing)))
     assert isinstance(reading, tuple)
     assert [(event.object_id, event.parent_id, event.amount_minor) for event in reading] == [
         ("re_1", "pi_1", 300),
         ("re_2", "pi_1", 5),
     ]
-    without = normalise(_stripe("charge.refunded", {**CHARGE, "amount_refunded": 300}))
+    without = normalise(opened(_stripe("charge.refunded", {**CHARGE, "amount_refunded": 300})))
     assert isinstance(without, NoMovement)
     assert without.outcome is Outcome.IGNORED
 
@@ -210,7 +210,7 @@ def test_stripes_minor_units_become_iso_4217s(currency: str, amount: int, minor:
 )
 def test_a_known_type_that_cannot_be_read_is_rejected_with_its_field(document: Document) -> None:
     """Never guessed, never rounded; the reason is what an operator takes to the provider."""
-    reading = normalise(document)
+    reading = normalise(opened(document))
     assert isinstance(reading, NoMovement)
     assert reading.outcome is Outcome.REJECTED
     assert reading.reason

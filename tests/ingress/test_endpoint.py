@@ -49,7 +49,7 @@ class Door:
         self.waited.append(wait_s)
         return {"outcome": "applied"}
 
-    def hit(self, group: str, key: str) -> None:
+    def hit(self, group: str, key: str, *, rate: str | None = None) -> None:
         assert (group, key) == ("refused", "192.0.2.1")
         self.refusals_left -= 1
         if self.refusals_left < 0:

@@ -43,7 +43,7 @@ def test_an_unsigned_id_does_not_count() -> None:
     assert identity("razorpay", refund).tx_id == "rfnd_1"
 
 
-@pytest.mark.parametrize("body", [{}, [], None, 5, {"id": ""}, {"id": 7}, {"id": "x" * 256}, {"id": "a\nb"}])
+@pytest.mark.parametrize("body", [{}, [], None, 5, {"id": ""}, {"id": 7.5}, {"id": "x" * 256}, {"id": "a\nb"}])
 def test_a_provider_without_a_usable_id_is_named_by_its_content(body: object) -> None:
     """Whatever JSON was signed has a name, so it can be kept."""
     named = identity("stripe", body)

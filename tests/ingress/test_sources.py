@@ -3,7 +3,9 @@
 import pytest
 
 from gateway.errors import CannotStart
-from gateway.ingress.providers import open_sources
+from gateway.ingress.providers import SCHEMES, Source, open_sources
+from gateway.ingress.providers.schemes import KeyForm
+from gateway.ingress.providers.sources import new_secret, signing_key
 from gateway.settings import Settings
 
 NONE = {
@@ -69,3 +71,19 @@ def test_a_secret_shows_in_no_repr() -> None:
     key = "k" * 12 + "y" * 12
     assert key not in repr(open_sources(_settings(hmac_secret_key=key))["payments"])
     assert key not in repr(_settings(hmac_secret_key=key))
+
+
+@pytest.mark.parametrize("form", KeyForm)
+def test_a_generated_secret_is_long_and_never_the_same(form: KeyForm) -> None:
+    """32 bytes of key in the form that the scheme reads."""
+    texts = {new_secret(form) for _ in range(50)}
+    assert len(texts) == 50
+    assert all(len(signing_key(text, form)) >= 32 for text in texts)
+
+
+def test_a_source_is_for_the_types_its_patterns_name() -> None:
+    """All of them without a pattern; with patterns, whole types and with their case."""
+    source = Source("shop", SCHEMES["stripe"], (), types=("payment.*", "refund.create?"))
+    names = ("payment.captured", "payment.", "refund.created", "refund.create", "Payment.captured", "x.payment.y", "")
+    assert [name for name in names if source.is_for(name)] == ["payment.captured", "payment.", "refund.created"]
+    assert Source("shop", SCHEMES["stripe"], ()).is_for("anything")

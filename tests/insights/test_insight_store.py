@@ -127,6 +127,20 @@ def test_a_written_narrative_leaves_the_queue(run: Run) -> None:
     assert "narrate" not in stored
 
 
+def test_the_models_words_are_masked_before_they_are_stored(run: Run) -> None:
+    """It is given no names; one that it makes up, or learns some day, is not kept."""
+    words = {"headline": "alice@example.com is unusual", "text": "Call +44 20 7946 0958 about 4111 1111 1111 1111."}
+
+    async def story(store: Stored) -> Any:
+        await store.insert([insight(1, 70)])
+        await store.write_narrative("evt_1", {"status": "written", "reason": None, "advice": "watch", **words})
+        return await store.by_event("evt_1")
+
+    narrative = run(story)["narrative"]
+    assert (narrative["headline"], narrative["text"]) == ("[e-mail] is unusual", "Call [phone] about [card].")
+    assert narrative["advice"] == "watch"
+
+
 def test_a_narrative_put_off_comes_back_when_it_is_due(run: Run) -> None:
     """The number of tries comes with it."""
 

@@ -42,10 +42,10 @@ def silent_mongod(fragile: RunningGateway) -> Iterator[int]:
 @contextmanager
 def _stopped_when_stored(gateway: RunningGateway, delivery: Signed) -> Iterator[None]:
     """Meanwhile, in a thread: as soon as the event is in the store, MongoDB falls silent; it wakes at the end."""
-    pid, events = gateway.mongod(), gateway.rows().events
+    pid = gateway.mongod()
 
     def stop() -> None:
-        until(lambda: events.count_documents({"body": delivery.body}) == 1, within_s=10, what="the event is stored")
+        until(lambda: gateway.count_stored(delivery.body) == 1, within_s=10, what="the event is stored")
         os.kill(pid, signal.SIGSTOP)
 
     stopping = Thread(target=stop)
@@ -79,7 +79,7 @@ def test_a_silent_store_is_answered_in_time_and_a_retry_succeeds(provider: Provi
     os.kill(silent_mongod, signal.SIGCONT)
     _sent_until_taken(provider, delivery)
     until(lambda: provider.balance(receiver) == 200, within_s=20, what="the payment is applied")
-    assert provider.rows.events.count_documents({"body": delivery.body}) == 1
+    assert provider.gateway.count_stored(delivery.body) == 1
 
 
 def test_the_wall_stands_without_the_store(provider: Provider, silent_mongod: int) -> None:

@@ -64,8 +64,9 @@ def test_a_forgery_is_refused_with_one_answer_for_all(provider: Provider, source
     row = provider.refusal(delivery)
     assert (row["reason"], row["check"], row["status"], row["source"]) == ("signature", check, 403, source)
     assert row["body_bytes"] == len(delivery.body)
-    assert row.keys() == {"_id", "at", "source", "reason", "check", "status", "remote", "body_bytes", "body_sha256"}
-    assert provider.rows.events.count_documents({"body": delivery.body}) == 0
+    told = {"_id", "at", "source", "reason", "check", "status", "remote", "network", "address"}
+    assert row.keys() == told | {"body_bytes", "body_sha256", "headers", "headers_bytes"}
+    assert provider.gateway.count_stored(delivery.body) == 0
 
 
 @pytest.mark.parametrize("source", ALL_SOURCES)

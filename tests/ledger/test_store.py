@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from booked_store import NOW, on_database, transfer
+from booked_store import NOW, on_database, opened, transfer
 
 from gateway.errors import LeaseLost
 from gateway.events.event import PaymentEvent
@@ -25,7 +25,7 @@ async def _counts(database: Database) -> dict[str, int]:
 
 
 def _event(tx_id: str, amount: str = "1.00", *, sender: str = "alice", receiver: str = "bob") -> PaymentEvent:
-    reading = normalise(transfer(tx_id, sender, receiver, amount))
+    reading = normalise(opened(transfer(tx_id, sender, receiver, amount)))
     assert isinstance(reading, tuple)
     return reading[0]
 

@@ -10,12 +10,12 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from booked_store import Booking, on_database, razorpay, transfer
+from booked_store import Booking, audit, on_database, razorpay, transfer
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ledger_model import STRONGEST, Wallets, agrees, standing, wallets
 
-from gateway.audit.report import Report, audit
+from gateway.audit.report import Report
 from gateway.events.event import Outcome, PaymentEvent
 from gateway.ledger.books import Applied, Books
 from gateway.queries.reading import Database

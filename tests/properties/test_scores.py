@@ -75,6 +75,28 @@ def test_the_same_past_gives_the_same_assessment(past: list[Movement], present: 
     assert assess(features(present, grown(past))) == assess(features(present, through_store))
 
 
+PERSONAL = (
+    "alice@example.com",
+    "+44 20 7946 0958",
+    "4111 1111 1111 1111",
+    "GB82 WEST 1234 5698 7654 32",
+    "alice@okbank",
+)
+
+
+@given(
+    st.lists(movements(counterparty=PERSONAL[0]), max_size=20),
+    st.sampled_from(PERSONAL),
+    st.sampled_from(PERSONAL),
+    st.data(),
+)
+def test_no_reason_quotes_a_name(past: list[Movement], wallet: str, counterparty: str, data: st.DataObject) -> None:
+    """Insights are read by people and agents: what the rules write is numbers, whoever the wallet and the counterparty are."""
+    present = data.draw(movements(wallet=wallet, counterparty=counterparty))
+    said = " ".join(f"{each.value} {each.usual} {each.text}" for each in reasons(features(present, grown(past))))
+    assert not any(name in said for name in PERSONAL)
+
+
 @given(st.lists(movements(), max_size=60), movements())
 def test_reasons_fall_in_points_and_none_comes_twice(past: list[Movement], present: Movement) -> None:
     """The order of the reasons is the order of their weight."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+HEAD_BYTES_MAX = 1_000_000
+
 Answer = Callable[[bytes, bytes], bytes]
 """(head, body) of a request → the bytes of the reply."""
 
@@ -17,7 +19,7 @@ def reply(status: int, body: bytes = b"{}", *headers: str) -> bytes:
 @asynccontextmanager
 async def loopback(answer: Answer) -> AsyncIterator[str]:
     """Serves one request per connection and yields the URL."""
-    server = await asyncio.start_server(_serving(answer), "127.0.0.1", 0)
+    server = await asyncio.start_server(_serving(answer), "127.0.0.1", 0, limit=HEAD_BYTES_MAX)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
@@ -25,7 +27,7 @@ async def loopback(answer: Answer) -> AsyncIterator[str]:
 def _serving(answer: Answer) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = await _read_head(reader)
             writer.write(answer(head, await _read_body(reader, head)))
             await writer.drain()
             writer.write_eof()
@@ -38,6 +40,15 @@ def _serving(answer: Answer) -> Callable[[asyncio.StreamReader, asyncio.StreamWr
             writer.close()
 
     return serve
+
+
+async def _read_head(reader: asyncio.StreamReader) -> bytes:
+    """Up to the empty line, or what has come when there is none: an attack may be no HTTP at all."""
+    try:
+        async with asyncio.timeout(0.3):
+            return await reader.readuntil(b"\r\n\r\n")
+    except TimeoutError:
+        return await reader.read(HEAD_BYTES_MAX)
 
 
 async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:

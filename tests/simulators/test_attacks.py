@@ -26,9 +26,18 @@ def test_every_attack_has_a_name_of_its_own() -> None:
 
 
 def test_no_attack_expects_the_gateway_to_fail() -> None:
-    """No 5xx is ever right (501 for a method that HTTP does not have is), and no run is long enough to be limited."""
+    """No 5xx is ever right (501 for a method that HTTP does not have is), and none is answered with anything at all."""
     assert all(status < 500 or status == 501 for tried in ATTACKS for status in tried.expects)
-    assert len(ATTACKS) < 150
+    assert all(1 <= len(tried.expects) <= 4 for tried in ATTACKS)
+
+
+def test_a_gateway_that_limits_the_attacker_is_waited_for() -> None:
+    """As long as it says, up to a minute, and then the attack is tried again: 429 is no verdict on it."""
+    waiting = iter([reply(429, b"{}", "Retry-After: 1"), reply(403)])
+    result = asyncio.run(_attack(lambda: next(waiting), attacks=ATTACKS[:1]))[0]
+    assert (result.got, result.held) == ("403", True)
+    hours = asyncio.run(_attack(reply(429, b"{}", "Retry-After: 3600"), attacks=ATTACKS[:1]))[0]
+    assert (hours.got, hours.held) == ("429", False)
 
 
 def test_every_attack_is_sent_and_answered() -> None:

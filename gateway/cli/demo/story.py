@@ -182,7 +182,8 @@ class _Story:
             for name, value in os.environ.items()
             if name not in {"MONGO_URL", "DATA_DIR", "WORKERS", "HOST"}
         }
-        return {**own, **settings, "RATE_LIMIT_MONITORING": "6000/minute", "LOG_LEVEL": "INFO"}
+        limits = {"RATE_LIMIT_REFUSED": "6000/minute", "RATE_LIMIT_MONITORING": "6000/minute"}
+        return {**own, **settings, **limits, "LOG_LEVEL": "INFO"}
 
 
 def _write_private(path: Path, text: str) -> None:

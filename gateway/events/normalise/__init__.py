@@ -18,6 +18,7 @@ _READERS: Final[Mapping[str, Callable[[Told], tuple[PaymentEvent, ...] | None]]]
     "stripe": stripe.read,
     "razorpay": razorpay.read,
     "standard-webhooks": standard.read,
+    "svix": standard.read,
 }
 
 
@@ -34,8 +35,11 @@ def normalise(document: Mapping[str, Any]) -> tuple[PaymentEvent, ...] | NoMovem
         fields=fields,
         body=document["body"],
     )
+    reader = _READERS.get(document["scheme"])
+    if reader is None:
+        return NoMovement(Outcome.IGNORED, f"no rule for events of {document['scheme']}")
     try:
-        events = _READERS[document["scheme"]](told)
+        events = reader(told)
     except Unreadable as wrong:
         return NoMovement(Outcome.REJECTED, str(wrong))
     except NoConcern as understood:

@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.errors import NotJson, NotTheShape
 from gateway.events.event import PaymentEvent
-from gateway.events.normalise.fields import Told, Unreadable, moment
+from gateway.events.normalise.fields import NoConcern, Told, Unreadable, moment
 from gateway.ingress.native import read_native
 
 _STEPS: Final = {
@@ -23,6 +23,8 @@ def read(told: Told) -> tuple[PaymentEvent, ...]:
         payment = read_native(told.fields, told.body)
     except (NotTheShape, NotJson) as wrong:
         raise Unreadable(str(wrong)) from None
+    if payment.kind == "test":
+        raise NoConcern("a test of the source")
     kind, step = _STEPS[payment.kind]
     return (
         PaymentEvent(

@@ -1,9 +1,16 @@
-"""The sources that may post here: a name in the URL, a scheme, and the secrets that vouch for it."""
+"""The sources that may post here: a name in the URL, a scheme, the secrets that vouch for it, and what else is asked of it.
+
+Those of the environment are read here; those that operators manage while the gateway runs, in `stored`.
+"""
 
 import base64
 import binascii
+import math
+import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Final
 
@@ -16,20 +23,46 @@ KEY_BYTES_MIN: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """How far the signed time may lie from the arrival, on either side, in seconds."""
+
+    past_s: float
+    future_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
-    """One signing key. `id` is what the stored event says about which key matched; `key` shows in no repr."""
+    """One signing key. `id` is what the stored event says about which key matched; `key` shows in no repr.
+
+    It vouches for what arrives from `valid_from` until before `valid_until` (unix seconds).
+    """
 
     id: str
     key: bytes = field(repr=False)
+    valid_from: float = 0.0
+    valid_until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A door: `name` is the last part of /webhooks/{name}."""
+    """A door: `name` is the last part of /webhooks/{name}. What is None is as the settings say for every source."""
 
     name: str
     scheme: Scheme
     secrets: tuple[Secret, ...]
+    window: Window | None = None
+    body_bytes_max: int | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where its deliveries come from; empty: anywhere. Never instead of a signature."""
+    rate: str | None = None
+    """Verified webhooks, in the notation of the `limits` library."""
+    types: tuple[str, ...] = ()
+    """Patterns (`payment.*`) of the event types it is for; empty: all."""
+    url: str = ""
+    """The address the provider knows, where the scheme signs it."""
+
+    def is_for(self, event_type: str) -> bool:
+        return not self.types or any(fnmatchcase(event_type, pattern) for pattern in self.types)
 
 
 def signing_key(text: str, form: KeyForm) -> bytes:
@@ -37,13 +70,25 @@ def signing_key(text: str, form: KeyForm) -> bytes:
     if form is KeyForm.TEXT:
         return text.encode()
     try:
+        if form is KeyForm.HEX:
+            return binascii.unhexlify(text)
         return base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("is not base64 (after whsec_)") from None
+        raise ValueError("is not hex digits" if form is KeyForm.HEX else "is not base64 (after whsec_)") from None
+
+
+def new_secret(form: KeyForm) -> str:
+    """The text of a fresh secret with 32 random bytes of key, in the form that the scheme reads."""
+    if form is KeyForm.TEXT:
+        return randomness.token_urlsafe(32)
+    if form is KeyForm.HEX:
+        return randomness.token_hex(32)
+    return "whsec_" + base64.b64encode(randomness.token_bytes(32)).decode()
 
 
 _HOW_TO_MAKE_ONE: Final = {
     KeyForm.TEXT: "import secrets; print(secrets.token_urlsafe(32))",
+    KeyForm.HEX: "import secrets; print(secrets.token_hex(32))",
     KeyForm.WHSEC: 'import base64, secrets; print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())',
 }
 
@@ -83,3 +128,7 @@ def open_sources(settings: Settings) -> Mapping[str, Source]:
     if problems:
         raise CannotStart(*problems)
     return MappingProxyType(sources)
+
+
+def window_of(settings: Settings) -> Window:
+    return Window(past_s=settings.max_webhook_age_seconds, future_s=settings.max_webhook_future_seconds)

@@ -1,4 +1,4 @@
-"""Commands that only ask: `gateway report` and `gateway mcp`. They work beside a running gateway, and without one."""
+"""`gateway report`, beside a running gateway and without one."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,6 @@ from rich.console import Console
 
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock, utc
-from gateway.mcp_tools.stdio import serve_stdio
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
 from gateway.queries.period import period as read_period
@@ -33,13 +32,6 @@ def report(
     console.print(f"JSON  {json}")
 
 
-def mcp(data_dir: DataDir = None) -> None:
-    """Serve the MCP tools on standard input and output, for an agent on this machine."""
-    settings = load_settings(data_dir=data_dir)
-    configure_logs("WARNING", process="mcp")
-    asyncio.run(_mcp(settings))
-
-
 async def _report(settings: Settings, period: str, out: Path) -> tuple[Path, Path]:
     now = utc(system_clock())
     asked = read_period(period, now)
@@ -48,8 +40,3 @@ async def _report(settings: Settings, period: str, out: Path) -> tuple[Path, Pat
             client[settings.mongo_database], since=asked.since, until=asked.until, out=out, now=now
         )
     return written.html, written.json
-
-
-async def _mcp(settings: Settings) -> None:
-    async with reach(settings) as uri, connect(uri, settings) as client:
-        await serve_stdio(client[settings.mongo_database])

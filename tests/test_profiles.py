@@ -1,0 +1,101 @@
+"""Profiles are written late, and yet the same whatever the batches were and whoever wrote them."""
+
+from collections.abc import Iterator
+from itertools import count
+from random import Random
+from typing import Any
+
+import pytest
+from booked_store import NOW, Booking, Document, on_database, razorpay, story, transfer
+
+from gateway.pipeline import profiles as module
+from gateway.pipeline.profiles import Profiles
+from gateway.queries.reading import Database
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds so small that a short story reaches them."""
+    monkeypatch.setattr(module, "WRITTEN_MIN", 2)
+    monkeypatch.setattr(module, "WAITING_MAX", 7)
+    monkeypatch.setattr(module, "PROFILES_MAX", 3)
+    monkeypatch.setattr(module, "_READ_AT_ONCE", 4)
+
+
+def traffic() -> list[Document]:
+    """Everything that may happen to a payment, and 120 transfers among 15 wallets."""
+    random = Random(7)
+    owners = [f"w{number}" for number in range(15)]
+    pairs = (random.sample(owners, 2) for _ in count())
+    transfers = [transfer(f"many-{n}", *next(pairs), f"{random.randint(1, 900)}.00") for n in range(120)]
+    return [*story(), *transfers, razorpay("payment.captured", "pay_late", 1_00)]
+
+
+async def learned(database: Database, parts: Iterator[tuple[int, int]]) -> dict[str, Any]:
+    """Book the traffic in parts of (events, batch), each by a writer of its own; then every profile as the next one has it."""
+    events = traffic()
+    for size, batch in parts:
+        booked, events = events[:size], events[size:]
+        await Booking(database, now=NOW).book(booked, batch=batch)
+        if not events:
+            break
+    last = await database.transactions.find_one({}, sort=[("seq", -1)])
+    assert last
+    profiles = Profiles(database)
+    await profiles.start(last_seq=last["seq"])
+    wallets = {
+        insight["currency"] + ":" + insight["wallet"]
+        async for insight in database.insights.find({"score": {"$ne": None}})
+    }
+    return {key: each.to_document() for key, each in (await profiles.load(wallets)).items()}
+
+
+@pytest.fixture
+def together(mongo_uri: str, database_name: str) -> dict[str, Any]:
+    """What one writer learned that wrote everything in one batch."""
+    return on_database(mongo_uri, database_name, lambda database: learned(database, iter([(1_000, 1_000)])))
+
+
+@pytest.mark.parametrize(
+    ("size", "batch"), [(1_000, 1), (1_000, 7), (40, 5), (13, 13), (1, 1)], ids=lambda value: f"{value:d}"
+)
+def test_the_same_whatever_the_batches_and_the_writers(
+    mongo_uri: str, database_name: str, together: dict[str, Any], size: int, batch: int
+) -> None:
+    """Each writer reads again what the one before had not written, and learns nothing twice."""
+    name = f"{database_name}_2"
+
+    async def run(database: Database) -> dict[str, Any]:
+        try:
+            return await learned(database, iter(lambda: (size, batch), None))
+        finally:
+            await database.client.drop_database(database.name)
+
+    assert on_database(mongo_uri, name, run) == together
+    assert len(together) > 15
+
+
+def test_with_little_traffic_nothing_waits(mongo_uri: str, database_name: str) -> None:
+    """A batch writes what it taught while that is little."""
+
+    async def run(database: Database) -> None:
+        await Booking(database).book([razorpay("payment.captured", "pay_1", 1_00)])
+        mark = await database.marks.find_one({"_id": "profiles"})
+        assert mark == {"_id": "profiles", "floor": 1}
+        assert await database.profiles.count_documents({}) == 1
+
+    on_database(mongo_uri, database_name, run)
+
+
+def test_what_waits_is_bounded(mongo_uri: str, database_name: str) -> None:
+    """The floor follows however many wallets take part, so a new writer never has long to read."""
+
+    async def run(database: Database) -> None:
+        events = [razorpay("payment.captured", f"pay_{n}", 1_00, wallet=f"w{n}") for n in range(100)]
+        await Booking(database).book(events, batch=10)
+        mark = await database.marks.find_one({"_id": "profiles"})
+        assert mark
+        assert 100 - mark["floor"] <= module.WAITING_MAX
+        assert await database.profiles.count_documents({}) == mark["floor"]
+
+    on_database(mongo_uri, database_name, run)
