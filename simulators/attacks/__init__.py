@@ -1,7 +1,7 @@
 """Named attacks on a running gateway: what each tries, what a gateway that holds answers, and what it got.
 
-signatures · freshness · content · transport · keys   the attacks, as tables
-run                                                   sends them and judges the answers
+signatures · freshness · content · transport · framing · keys   the attacks, as tables
+run                                                             sends them and judges the answers
 
 python -m simulators.attacks --url http://127.0.0.1:8000
 """

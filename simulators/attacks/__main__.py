@@ -36,12 +36,12 @@ def main(
         held = sum(result.held is True for result in results)
         Console().print(results_table(results, title=f"Attacks: {held} held, {len(wrong)} answered otherwise"))
     if any(result.got == "429" for result in wrong):
-        console.print("The gateway limits this address already; wait a minute and try again.", style="yellow")
+        console.print("The gateway limits this address for longer than a minute; try again later.", style="yellow")
     raise typer.Exit(1 if wrong else 0)
 
 
 def _attack_with_progress(url: str, secrets: dict[str, str], body_bytes_max: int, console: Console) -> list[Result]:
-    columns = TextColumn("attacking"), BarColumn(), MofNCompleteColumn()
+    columns = TextColumn("attacking (a limit of a minute is waited for)"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("attacking", total=len(ATTACKS) + 1)
         run = attack(url, secrets, lambda _: progress.advance(task), body_bytes_max=body_bytes_max)

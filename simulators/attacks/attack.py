@@ -70,6 +70,10 @@ class Target:
         framing = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
         return await self.request("POST", SOURCES[source].path, [*framing, *headers], body)
 
+    async def raw(self, wire: bytes) -> Reply:
+        """These bytes, whatever they are."""
+        return await exchange(self.url, wire)
+
     async def request(self, method: str, path: str, headers: list[Header], body: bytes = b"") -> Reply:
         """Any request; the connection is closed after it."""
         framing = [("Host", host_of(self.url)), ("Connection", "close")]

@@ -67,6 +67,12 @@ async def _nested_unsigned(target: Target) -> Reply:
     return await target.post("payments", b"[" * 50_000, [])
 
 
+async def _amount_twice(target: Target) -> Reply:
+    """One key, two values: whoever checks reads one, whoever books reads the other."""
+    body = json.dumps(_fields(target)).replace('"amount": "1.00"', '"amount": "1.00", "amount": "900.00"').encode()
+    return await target.post("payments", body, target.signed("payments", body))
+
+
 _JSON: Final = b'{"tx_id": "tx_drill", "amount": "1.00"}'
 
 CONTENT_ATTACKS: Final = (
@@ -83,9 +89,24 @@ CONTENT_ATTACKS: Final = (
     poisoned("true as an amount", "a bool is an int in Python", amount=True),
     poisoned("operator as an amount", "a query, not a number", amount={"$gt": 0}),
     _in_amount("literal NaN", "which JSON does not have", "NaN"),
+    _in_amount("literal Infinity", "which JSON does not have", "Infinity"),
+    _in_amount("literal 1e400", "becomes infinite as a float", "1e400"),
+    _in_amount("literal of five thousand digits", "slow to convert", "9" * 5_000),
+    _in_amount("leading zeros", "octal to some", "007"),
+    _in_amount("hex literal", "a number to some", "0x10"),
+    _in_amount("minus nothing", "a zero that is less than zero", "-0"),
+    _in_amount("a thousand lists as an amount", "recursion in a known field", "[" * 1_000 + "]" * 1_000),
     poisoned("operator as tx_id", "NoSQL injection", tx_id={"$gt": ""}),
     poisoned("operator as sender", "NoSQL injection", sender_account={"$ne": None}),
     poisoned("empty tx_id", "one id for everything", tx_id=""),
+    poisoned("list as tx_id", "one id or several?", tx_id=["a", "b"]),
+    poisoned("number as tx_id", '1 and "1" are different keys', tx_id=1),
+    poisoned("regular expression as sender", "NoSQL injection", sender_account={"$regex": ".*"}),
+    poisoned("code as receiver", "NoSQL injection", receiver_account={"$where": "sleep(10000)"}),
+    poisoned("prototype as a field", "pollutes objects elsewhere", 202, 422, **{"__proto__": {"admin": True}}),
+    poisoned("operator as a field", "a query among the fields", 202, 422, **{"$set": {"balance": 1}}),
+    poisoned("dotted field", "a path to some stores", 202, 422, **{"amount.minor": 1}),
+    poisoned("right-to-left override", "shows another name than it is", sender_account="drill\u202eecila"),
     poisoned("NUL in tx_id", "ends a C string", tx_id="tx\x00drill"),
     poisoned("CRLF in tx_id", "would split a header or a log line", tx_id="tx\r\nX-Admin: yes"),
     poisoned("CRLF in an account", "would split a log line", sender_account="a\r\nb"),
@@ -101,10 +122,22 @@ CONTENT_ATTACKS: Final = (
     raw("two JSONs", "one behind the other", _JSON + _JSON),
     raw("not UTF-8", "a byte that starts nothing", b'{"tx_id": "\xff"}'),
     raw("UTF-16", "JSON in another encoding", _JSON.decode().encode("utf-16")),
+    raw("byte order mark", "three bytes before the JSON", b"\xef\xbb\xbf" + _JSON),
+    raw("UTF-16 without a mark", "NULs between the letters", _JSON.decode().encode("utf-16-le")),
+    raw("UTF-7", "brackets in disguise", b"+AHs-+AH0-"),
+    raw("overlong UTF-8", "a slash in two bytes", b'{"tx_id": "\xc0\xaf"}'),
+    raw("surrogates in UTF-8", "CESU-8", b'{"tx_id": "\xed\xa0\x80"}'),
+    raw("comment", "JavaScript, not JSON", b'{"tx_id": "tx" /* amount */}'),
+    raw("single quotes", "Python, not JSON", b"{'tx_id': 'tx'}"),
+    raw("string at the top", "valid JSON, no object", b'"tx_drill"', 422),
+    raw("null at the top", "valid JSON, nothing in it", b"null", 422),
+    raw("multipart", "a form's media type", _JSON, 415, media_type="multipart/form-data; boundary=x"),
+    raw("merge-patch", "JSON of another kind", _JSON, 415, media_type="application/merge-patch+json"),
     raw("deep nesting, signed", "fifty thousand brackets", b"[" * 50_000),
     raw("form", "a form's media type", b"amount=1", 415, media_type="application/x-www-form-urlencoded"),
     raw("plain text", "JSON called text", _JSON, 415, media_type="text/plain"),
     Attack("content", "deep nesting, unsigned", "reaches a parser before the check?", (403, 408), _nested_unsigned),
+    Attack("content", "amount twice", "two readers would book two amounts; here one reads", (202,), _amount_twice),
     Attack("content", "body form: tampered", "the amount raised after signing", (403,), _tampered_body_form),
     Attack("content", "stripe: operator as id", "kept, never run", (202, 400, 422), _poisoned_stripe_id, ("stripe",)),
 )

@@ -89,6 +89,11 @@ def _other_kind(body: bytes) -> bytes:
     return json.dumps(json.loads(body) | {"type": "customer.created"}).encode()
 
 
+def _full_width(now: int) -> str:
+    """Digits of another script, as their UTF-8 bytes arrive."""
+    return "".join(chr(0xFF10 + int(digit)) for digit in str(now)).encode().decode("latin-1")
+
+
 FRESHNESS_ATTACKS: Final = (
     *(
         timed(f"{name}: old capture", "validly signed ten minutes ago", name, lambda now: str(now - 600))
@@ -103,6 +108,14 @@ FRESHNESS_ATTACKS: Final = (
     timed("negative timestamp", "a sign before the digits", "payments", lambda now: f"-{now}"),
     timed("timestamp as a float", "float() would read it", "payments", lambda now: f"{now}.0"),
     timed("infinite timestamp", "a float that never gets old", "payments", lambda now: "inf"),
+    timed("superscript timestamp", "str.isdigit() says yes", "payments", lambda now: "\xb2\xb3" * 5, 403, 408),
+    timed("full-width timestamp", "int() reads them", "payments", _full_width, 403, 408),
+    timed("timestamp in hex", "int(…, 0) reads it", "payments", lambda now: hex(now)),
+    timed(
+        "timestamp with blanks inside", "int() trims outside only", "payments", lambda now: f"{now // 10} {now % 10}"
+    ),
+    timed("timestamp with underscores", "int() reads them", "payments", lambda now: f"{now:_}"),
+    timed("exponent as a timestamp", "float() reads it", "payments", lambda now: "2e9"),
     timed("twenty-digit timestamp", "overflows a clock", "payments", lambda now: "9" * 20),
     timed("stripe: t in words", "validly signed over a word", "stripe", lambda now: "now", 403, 408),
     timed("standard: time in words", "validly signed over a word", "standard", lambda now: "now"),

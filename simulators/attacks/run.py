@@ -1,5 +1,6 @@
 """Sends every attack to one gateway, one after the other, and judges the answers."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from time import time
@@ -7,6 +8,7 @@ from typing import Final
 
 from simulators.attacks.attack import Attack, Result, Target
 from simulators.attacks.content import CONTENT_ATTACKS
+from simulators.attacks.framing import FRAMING_ATTACKS
 from simulators.attacks.freshness import FRESHNESS_ATTACKS
 from simulators.attacks.keys import KEY_ATTACKS
 from simulators.attacks.signatures import SIGNATURE_ATTACKS
@@ -18,8 +20,12 @@ ATTACKS: Final[tuple[Attack, ...]] = (
     *FRESHNESS_ATTACKS,
     *CONTENT_ATTACKS,
     *TRANSPORT_ATTACKS,
+    *FRAMING_ATTACKS,
     *KEY_ATTACKS,
 )
+
+LIMITED_S_MAX: Final = 61
+"""How long one attack waits for a gateway that limits this address: the rest of a minute."""
 
 _TELLS: Final = ("type", "title", "status", "detail", "reason")
 """The members of a problem document that could tell one refusal from another."""
@@ -37,7 +43,8 @@ async def attack(
     """Tries `attacks` on the gateway at `url`; `secrets` are by source, and what needs a missing one is skipped.
 
     The attacks that sign need the gateway's own secrets: they play the sender who has one, and the thief who captured
-    what it signed. One run makes fewer refused requests than half of what the gateway allows a caller in a minute.
+    what it signed. One run makes more refused requests than a gateway allows an address in a minute, so it waits as it is
+    told to (`Retry-After`) and goes on.
     """
     target = Target(url, dict(secrets), token_hex(5), clock, body_bytes_max)
     wordings: set[tuple[str, ...]] = set()
@@ -64,6 +71,10 @@ async def _try(target: Target, tried: Attack) -> tuple[Result, Reply | None]:
         return Result(*said, got="not tried", held=None, reason=f"no secret for {', '.join(missing)}"), None
     try:
         reply = await tried.send(target)
+        retry_after = reply.headers.get("retry-after", "")
+        if reply.status == 429 and retry_after.isdecimal() and int(retry_after) <= LIMITED_S_MAX:
+            await asyncio.sleep(int(retry_after))
+            reply = await tried.send(target)
     except NoReply as silent:
         return Result(*said, got="no reply", held=False, reason=str(silent)), None
     told = reply.told()

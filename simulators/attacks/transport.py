@@ -17,11 +17,12 @@ def framed(name: str, tries: str, framing: list[Header], body: bytes, *expects: 
     return Attack("transport", name, tries, expects, send, ())
 
 
-def routed(name: str, tries: str, method: str, path: str, *expects: int) -> Attack:
-    """A small post, or another method, to a path."""
+def routed(name: str, tries: str, method: str, path: str, *expects: int, more: Header | None = None) -> Attack:
+    """A small post, or another method, to a path; `more` is a header that would change where it goes."""
 
     async def send(target: Target) -> Reply:
-        return await target.request(method, path, [_JSON_TYPE, ("Content-Length", "2")], b"{}")
+        headers = [_JSON_TYPE, ("Content-Length", "2"), *([more] if more else [])]
+        return await target.request(method, path, headers, b"{}")
 
     return Attack("transport", name, tries, expects, send, ())
 
@@ -62,4 +63,40 @@ TRANSPORT_ATTACKS: Final = (
     routed("GET", "reading a webhook", "GET", "/webhooks/payments", 405),
     routed("DELETE", "another method", "DELETE", "/webhooks/razorpay", 405),
     routed("invented method", "which HTTP does not have", "BREW", "/webhooks/payments", 400, 405, 501),
+    routed("dot in the path", "a folder that is itself", "POST", "/webhooks/./payments", 403, 404, 408),
+    routed("two slashes", "an empty folder", "POST", "//webhooks/payments", 400, 404),
+    routed("slash at the end", "another spelling of a door", "POST", "/webhooks/payments/", 404),
+    routed("encoded slash", "one segment to some, two to others", "POST", "/webhooks%2fpayments", 403, 404, 408),
+    routed("encoded letter", "the same door in disguise is the same door", "POST", "/webhooks/pay%6dents", 403, 408),
+    routed("encoded twice", "decoded twice somewhere?", "POST", "/webhooks/%2570ayments", 404),
+    routed("backslash", "a slash to some", "POST", "/webhooks\\payments", 400, 404),
+    routed("path parameters", "cut off by some servers", "POST", "/webhooks/payments;x=1", 404),
+    routed("blank at the end", "trimmed by some", "POST", "/webhooks/payments%20", 404),
+    routed("full-width letters", "folded to ASCII somewhere?", "POST", "/webhooks/%EF%BD%90ayments", 404),
+    routed("prototype as a source", "an attribute, not a source", "POST", "/webhooks/__proto__", 404),
+    routed("constructor as a source", "an attribute, not a source", "POST", "/webhooks/constructor", 404),
+    routed(
+        "source in the query", "says another source than the path", "POST", "/webhooks/payments?source=stripe", 403, 408
+    ),
+    routed("fragment in the path", "cut off by some", "POST", "/webhooks/payments#/metrics", 400, 403, 404, 408),
+    routed(
+        "method override",
+        "GET that would be POST",
+        "GET",
+        "/webhooks/payments",
+        405,
+        more=("X-HTTP-Method-Override", "POST"),
+    ),
+    routed(
+        "original URL",
+        "a path behind the path",
+        "POST",
+        "/webhooks/nobody",
+        404,
+        more=("X-Original-URL", "/webhooks/payments"),
+    ),
+    routed(
+        "rewritten URL", "a path behind the path", "POST", "/webhooks/nobody", 404, more=("X-Rewrite-URL", "/health")
+    ),
+    routed("TRACE", "would echo what a proxy added", "TRACE", "/webhooks/payments", 400, 405),
 )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.encryption import Cipher
+from gateway.errors import CannotDecrypt
 from simulators.crash.digits import Booked, booked_as, booked_in
 from simulators.crash.processes import Database
 from simulators.crash.provider import Journal, Promise
@@ -35,13 +37,13 @@ class Verdict:
         return not (self.lost or self.doubled or self.problems)
 
 
-async def check(database: Database, journal: Journal) -> Verdict:
-    """Everything that was acknowledged so far; nothing may wait any more."""
+async def check(database: Database, journal: Journal, cipher: Cipher) -> Verdict:
+    """Everything that was acknowledged so far; nothing may wait any more. `cipher`: with the gateway's keys."""
     verdict = Verdict(acknowledged=len(journal.promises))
     verdict.problems += [*journal.problems, *journal.contradictions()]
     verdict.doubled |= {":".join(key) for key, times in journal.made_new.items() if times > 1}
     promises = list(journal.promises.values())
-    await _check_events(database, promises, verdict)
+    await _check_events(database, promises, cipher, verdict)
     await _check_wallets(database, [promise.item for promise in promises], verdict)
     incidents = await database["incidents"].count_documents({"kind": "conflict"})
     if incidents < journal.conflicts:
@@ -49,7 +51,7 @@ async def check(database: Database, journal: Journal) -> Verdict:
     return verdict
 
 
-async def _check_events(database: Database, promises: Sequence[Promise], verdict: Verdict) -> None:
+async def _check_events(database: Database, promises: Sequence[Promise], cipher: Cipher, verdict: Verdict) -> None:
     """Each promise is stored as it was sent, and has one final outcome; nothing is stored twice under one key."""
     stored = {document["_id"]: document async for document in database["events"].find({})}
     untold = {promise.item.effect.key: promise.event_id for promise in promises if promise.item.effect}
@@ -57,7 +59,7 @@ async def _check_events(database: Database, promises: Sequence[Promise], verdict
         document = stored.get(promise.event_id)
         if document is None or document.get("outcome") not in OUTCOMES or "queue" in document:
             verdict.lost.add(promise.event_id)
-        elif bytes(document["body"]) != promise.item.body:
+        elif _content(document, cipher) != promise.item.body:
             verdict.problems.append(f"{promise.event_id}: stored with another content than was acknowledged")
         elif document["outcome"] == "applied":
             verdict.applied += 1
@@ -65,6 +67,14 @@ async def _check_events(database: Database, promises: Sequence[Promise], verdict
     verdict.problems += [f"{key}: no event of it is marked as applied, {of} for one" for key, of in untold.items()]
     keys = Counter(document["event_key"] for document in stored.values())
     verdict.doubled |= {key for key, times in keys.items() if times > 1}
+
+
+def _content(event: Mapping[str, Any], cipher: Cipher) -> bytes | None:
+    """What was sent, as it lies there sealed; None when it does not open."""
+    try:
+        return cipher.open(bytes(event["body"]), event["body_key"], event["_id"])
+    except CannotDecrypt:
+        return None
 
 
 async def _check_wallets(database: Database, items: Sequence[Item], verdict: Verdict) -> None:

@@ -17,11 +17,14 @@ from time import monotonic
 from typing import Any, Final
 
 import httpx2
+from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from gateway.encryption import Cipher, open_cipher
 from gateway.mongo import running_uri
+from gateway.settings import Settings
 from simulators.crash.control import FOLDER, Control
 from simulators.load.server import ServerFailed, generated_secrets
 from simulators.sources import SOURCES
@@ -123,6 +126,10 @@ class Processes:
         if uri not in self._clients:
             self._clients[uri] = AsyncMongoClient(uri, tz_aware=True, timeoutMS=2_000)
         return self._clients[uri]["autopay"]
+
+    def cipher(self) -> Cipher:
+        """With the gateway's keys, which it made under its data directory."""
+        return open_cipher(Settings(_env_file=None, data_dir=self.data_dir, encryption_key=SecretStr("")))
 
     @property
     def supervisor(self) -> int:

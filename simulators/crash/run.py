@@ -172,7 +172,7 @@ async def _play_round(
         await asyncio.wait({watching, striking} if striking else {watching}, timeout=ENDING_MAX_S)
     database = processes.database()
     assert database is not None, "it is ready"
-    verdict = await check(database, journal)
+    verdict = await check(database, journal, processes.cipher())
     return Played(each, verdict, recovery.seconds, striker.missed, monotonic() - began)
 
 

@@ -35,6 +35,18 @@ Concurrency = Annotated[int, typer.Option(min=1, max=2_000, help="Connections, o
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
 Ceiling = Annotated[bool, typer.Option("--ceiling", help="Also the same server without a database, and the ratio.")]
 ApplyOnly = Annotated[bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone.")]
+Hot = Annotated[
+    bool, typer.Option("--hot", help="The apply stage with one hot pair of wallets and with many, in turns.")
+]
+Flat = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=100_000_000, help="Store so many events, then time the apply stage beside an empty gateway's."
+    ),
+]
+Crowded = Annotated[
+    bool, typer.Option("--half-peak", help="Half the peak rate while a backlog is applied and reports are made.")
+]
 Url = Annotated[str | None, typer.Option(help="A running gateway, http://host:port; its secrets from the environment.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=100_000, help="Events per second; default: the peak.")]
 Wallets = Annotated[int, typer.Option(min=2, max=1_000_000, help="Wallets that take part; 2 are a hot pair.")]
@@ -48,6 +60,9 @@ def main(
     as_json: AsJson = False,
     ceiling: Ceiling = False,
     apply_only: ApplyOnly = False,
+    hot: Hot = False,
+    flat: Flat = None,
+    half_peak: Crowded = False,
     url: Url = None,
     rate: Rate = None,
     wallets: Wallets = 1_000,
@@ -56,16 +71,22 @@ def main(
 ) -> None:
     """Load a gateway with distinct, pre-signed events from a process of its own, and say what it did.
 
-    Without --url a gateway with a private MongoDB is started and removed again; --ceiling and --apply-only need that.
+    Without --url a gateway with a private MongoDB is started and removed again; each of --ceiling, --apply-only, --hot,
+    --flat and --half-peak needs that and stands alone.
     """
-    if sum(map(bool, (url, ceiling, apply_only))) > 1:
-        raise typer.BadParameter("--url, --ceiling and --apply-only exclude each other")
+    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak))) > 1:
+        raise typer.BadParameter("--url, --ceiling, --apply-only, --hot, --flat and --half-peak exclude each other")
     options = Options(seconds, concurrency, rate, wallets, source.value, web)
     console = Console(stderr=True)
     try:
         with console.status("starting") as status:
             load = Load(options, status.update)
-            seen = _running(load, url, options) if url else _own(load, options, ceiling=ceiling, apply_only=apply_only)
+            if url:
+                seen = _running(load, url, options)
+            elif flat:
+                seen = _flat(load, options, flat)
+            else:
+                seen = _own(load, options, ceiling=ceiling, apply_only=apply_only, hot=hot, half_peak=half_peak)
     except (ServerFailed, SenderFailed, BacklogStuck) as failure:
         console.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
@@ -77,9 +98,19 @@ def main(
     raise typer.Exit(0 if seen.nothing_lost else 1)
 
 
-def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool) -> Measurement:
+def _flat(load: Load, options: Options, stored: int) -> Measurement:
+    """Two gateways of our own: one that gets much to store, one that does not."""
+    with own_gateway(web=options.web) as full, own_gateway(web=options.web) as fresh:
+        return load.flat(full, fresh, stored=stored)
+
+
+def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool, hot: bool, half_peak: bool) -> Measurement:
     """Against a gateway of our own."""
     with own_gateway(web=options.web) as gateway:
+        if hot:
+            return load.hot(gateway)
+        if half_peak:
+            return load.crowded(gateway)
         if apply_only:
             return load.backlog(gateway)
         seen = load.whole(gateway)

@@ -18,11 +18,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from gateway.access.limits import Limits
-from gateway.app import webhook_endpoint, window_of
+from gateway.app import webhook_endpoint
 from gateway.clock import system_clock
+from gateway.encryption import open_cipher
 from gateway.events.rejections import RejectionLog
 from gateway.events.store import Appended, EventStore
-from gateway.ingress.providers.sources import open_sources
+from gateway.ingress.providers.sources import open_sources, window_of
 from gateway.mongo.client import connect
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
@@ -55,7 +56,10 @@ def build_ceiling(settings: Settings) -> Starlette:
         waiting_max=settings.commit_waiting_max,
         timeout_ms=settings.mongo_timeout_ms,
     )
-    reception = Reception(sources, store, Incidents(database), limits=limits, window=window_of(settings))
+    cipher = open_cipher(settings)
+    reception = Reception(
+        sources, store, Incidents(database, cipher), cipher=cipher, limits=limits, window=window_of(settings)
+    )
     endpoint = webhook_endpoint(settings, sources, reception, RejectionLog(database), limits, system_clock)
 
     @asynccontextmanager

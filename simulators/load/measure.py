@@ -4,6 +4,9 @@ whole     everything runs: load until the time is over, then wait until the last
 ceiling   ingress alone, the worker held still: the durable gateway and its ceiling take turns (A B A B …), so that
           whatever else the machine does hits both alike; the medians are compared
 backlog   the apply stage alone: a backlog is built with the worker held still, then timed until it is gone
+hot       backlogs of one hot pair of wallets and of many, in turns
+flat      backlogs of a gateway that has stored much and of one that has stored little, in turns
+crowded   half the peak rate while the worker drains a backlog and a report is made
 """
 
 import secrets
@@ -16,6 +19,7 @@ from time import monotonic
 from typing import Final, Literal
 
 from simulators.load.backlog import drained, waiting
+from simulators.load.beside import reports_beside
 from simulators.load.pause import paused_worker
 from simulators.load.presign import Traffic
 from simulators.load.sender import Plan, Slice, send
@@ -24,6 +28,8 @@ from simulators.load.server import Server
 WARM_UP_S: Final = 1.0
 ROUNDS_MIN: Final = 3
 SLICE_MAX_S: Final = 5.0
+FILL_S: Final = 20.0
+HOT_WALLETS: Final = 2
 
 Announce = Callable[[str], None]
 
@@ -56,6 +62,28 @@ class Comparison:
         return median(slice_.accepted_per_s for slice_ in self.ceiling)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Rates (events per second) of the apply stage in two situations, in turns; the medians are compared."""
+
+    names: tuple[str, str]
+    first: list[float] = field(default_factory=list)
+    second: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        return median(self.first) / median(self.second)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What went on beside the slice that is reported: events that still waited at its end, reports made meanwhile."""
+
+    peak_per_s: float
+    waiting_after: int | None
+    reports: int
+
+
 @dataclass
 class Measurement:
     """What was seen. `main` is the slice that is reported; `applied_s` is how long its events took to be applied: from
@@ -67,6 +95,8 @@ class Measurement:
     applied_s: float | None = None
     drain_s: float | None = None
     comparison: Comparison | None = None
+    turns: Turns | None = None
+    crowd: Crowd | None = None
 
     @property
     def applied_per_s(self) -> float | None:
@@ -107,9 +137,55 @@ class Load:
     def backlog(self, gateway: Server) -> Measurement:
         """Load with the worker held still, then time it."""
         self._warm_up(gateway)
+        return self._backlog(gateway, self._options.wallets)
+
+    def hot(self, gateway: Server) -> Measurement:
+        """Two wallets that every event concerns, against the options' number of them."""
+        turns = Turns(("hot", "many"))
+        self._warm_up(gateway)
+        for _ in range(ROUNDS_MIN):
+            seen = self._backlog(gateway, HOT_WALLETS)
+            turns.first.append(seen.applied_per_s or 0.0)
+            turns.second.append(self._backlog(gateway, self._options.wallets).applied_per_s or 0.0)
+        seen.turns = turns
+        return seen
+
+    def flat(self, full: Server, fresh: Server, *, stored: int) -> Measurement:
+        """Store and apply events until `full` has taken `stored` of them, then compare it with `fresh`."""
+        turns = Turns(("full", "fresh"))
+        self._warm_up(full)
+        self._warm_up(fresh)
+        while (taken := sum(slice_.accepted for slice_ in self._every)) < stored:
+            self._announce(f"{taken:,} of {stored:,} events stored")
+            self._send(full, FILL_S)
+            self._drained(full)
+        for _ in range(ROUNDS_MIN):
+            seen = self._backlog(full, self._options.wallets)
+            turns.first.append(seen.applied_per_s or 0.0)
+            turns.second.append(self._backlog(fresh, self._options.wallets).applied_per_s or 0.0)
+        seen.turns = turns
+        return seen
+
+    def crowded(self, gateway: Server) -> Measurement:
+        """The peak, then half of it, beside a backlog that is being applied and reports that are being made."""
+        self._warm_up(gateway)
+        self._announce("finding the peak")
+        peak = self._send(gateway, self._options.seconds).accepted_per_s
+        with paused_worker(gateway):
+            self._announce("building a backlog")
+            self._send(gateway, self._options.seconds)
+        with reports_beside(gateway) as made:
+            self._announce(f"half the peak, {peak / 2:,.0f} a second")
+            done = self._send(gateway, self._options.seconds, rate=peak / 2)
+            left = waiting(gateway)
+        seen = Measurement(done, self._every, crowd=Crowd(peak, left, made()))
+        self._drained(gateway)
+        return seen
+
+    def _backlog(self, gateway: Server, wallets: int) -> Measurement:
         with paused_worker(gateway):
             self._announce(f"building a backlog for {self._options.seconds:g} s")
-            done = self._send(gateway, self._options.seconds)
+            done = self._send(gateway, self._options.seconds, wallets=wallets)
             released = monotonic()
         seen = Measurement(done, self._every, stage="apply")
         seen.applied_s = seen.drain_s = self._drained(gateway) - released
@@ -138,15 +214,16 @@ class Load:
         self._announce("waiting for the last insight")
         return drained(lambda: waiting(gateway))
 
-    def _send(self, server: Server, seconds: float) -> Slice:
+    def _send(self, server: Server, seconds: float, *, wallets: int | None = None, rate: float | None = None) -> Slice:
+        """A slice of load, where nothing else is said as the options have it."""
         options = self._options
         traffic = Traffic(
             source=options.source,
             secret=server.secrets[options.source],
             authority=server.authority,
-            wallets=options.wallets,
+            wallets=wallets or options.wallets,
             run=f"load-{secrets.token_hex(6)}",
         )
-        done = send(Plan(server.host, server.port, traffic, seconds, options.connections, options.rate))
+        done = send(Plan(server.host, server.port, traffic, seconds, options.connections, rate or options.rate))
         self._every.append(done)
         return done

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulators.load.latency import ordered, percentile_ms
-from simulators.load.measure import Comparison, Measurement, Options
+from simulators.load.measure import Comparison, Crowd, Measurement, Options, Turns
 from simulators.load.sender import Slice
 
 
@@ -31,6 +31,8 @@ def report(seen: Measurement, options: Options) -> dict[str, Any]:
         "never_sent": seen.main.never_sent,
         "errors": dict(seen.errors),
         **(_comparison(seen.comparison, seen.main) if seen.comparison else {}),
+        **(_turns(seen.turns) if seen.turns else {}),
+        **(_crowd(seen.crowd) if seen.crowd else {}),
         **_setting(options),
         **_machine(),
     }
@@ -58,7 +60,14 @@ _ROWS = (
     ("waited for the last insight", "drain_s", "s"),
     ("ingress alone, durable", "durable_per_s", "events/s"),
     ("ingress alone, without a database", "ceiling_per_s", "events/s"),
-    ("durable / without a database", "ratio", ""),
+    ("one hot pair of wallets", "hot_per_s", "events/s"),
+    ("many wallets", "many_per_s", "events/s"),
+    ("with much stored", "full_per_s", "events/s"),
+    ("with little stored", "fresh_per_s", "events/s"),
+    ("ratio of the two above", "ratio", ""),
+    ("peak, everything running", "peak_per_s", "events/s"),
+    ("still waiting at the end", "waiting_after", "events"),
+    ("reports made meanwhile", "reports_meanwhile", ""),
     ("connections", "connections", ""),
     ("paced at", "rate", "events/s"),
     ("web processes", "web", ""),
@@ -79,6 +88,24 @@ def _comparison(comparison: Comparison, main: Slice) -> dict[str, Any]:
         "ratio_while_applying": round(main.accepted_per_s / ceiling, 3) if ceiling else None,
         "durable_slices_per_s": [round(slice_.accepted_per_s, 1) for slice_ in comparison.durable],
         "ceiling_slices_per_s": [round(slice_.accepted_per_s, 1) for slice_ in comparison.ceiling],
+    }
+
+
+def _turns(turns: Turns) -> dict[str, Any]:
+    """Named after what takes turns: `hot_per_s` and `many_per_s`, or `full_per_s` and `fresh_per_s`, each a list."""
+    first, second = turns.names
+    return {
+        "ratio": round(turns.ratio, 3),
+        f"{first}_per_s": [round(rate, 1) for rate in turns.first],
+        f"{second}_per_s": [round(rate, 1) for rate in turns.second],
+    }
+
+
+def _crowd(crowd: Crowd) -> dict[str, Any]:
+    return {
+        "peak_per_s": round(crowd.peak_per_s, 1),
+        "waiting_after": crowd.waiting_after,
+        "reports_meanwhile": crowd.reports,
     }
 
 
@@ -107,4 +134,6 @@ def _cpu_model() -> str:
 
 
 def _text(number: Any) -> str:
+    if isinstance(number, list):
+        return " · ".join(f"{each:,.0f}" for each in number)
     return f"{number:,}" if isinstance(number, int | float) else str(number)

@@ -26,7 +26,17 @@ LOG_TAIL_BYTES: Final = 2_000
 
 _NOT_INHERITED: Final = {
     *SECRET_SETTINGS.values(),
-    *("HOST", "PORT", "WORKERS", "DATA_DIR", "PUBLIC_URL", "MONGO_URL", "MONGO_DATABASE", "GEMINI_API_KEY"),
+    *(
+        "HOST",
+        "PORT",
+        "WORKERS",
+        "DATA_DIR",
+        "ENCRYPTION_KEY",
+        "PUBLIC_URL",
+        "MONGO_URL",
+        "MONGO_DATABASE",
+        "GEMINI_API_KEY",
+    ),
 }
 """A gateway that we start never touches the caller's database, secrets or model; tuning settings do pass through."""
 
@@ -45,6 +55,8 @@ class Server:
     secrets: Mapping[str, str] = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     pid: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """With which its own commands find its data; of one that we started."""
 
     @property
     def authority(self) -> str:
@@ -78,7 +90,8 @@ def own_gateway(*, web: int) -> Iterator[Server]:
         with running(["gateway", "serve", *options], environment, served, Path(directory)) as process:
             naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
             printed = _command(["gateway", "keys", "create", *naming], environment, directory)
-            yield replace(served, api_key=printed.strip().splitlines()[-1], pid=process.pid)
+            key = printed.strip().splitlines()[-1]
+            yield replace(served, api_key=key, pid=process.pid, environment=environment | {"DATA_DIR": data_dir})
 
 
 @contextmanager
