@@ -1,8 +1,9 @@
 """`gateway report`, beside a running gateway and without one."""
 
 import asyncio
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from gateway.queries.period import period as read_period
 from gateway.settings import Settings, load_settings
 from reports.generate import generate
 
+NICENESS: Final = 10
+"""A report is not in a hurry, and may be made beside a gateway that is."""
+
 
 def report(
     period: Annotated[
@@ -26,6 +30,7 @@ def report(
     """Write a report of what is stored: totals per currency, outcomes, refusals, the riskiest events."""
     settings = load_settings(data_dir=data_dir)
     configure_logs("WARNING", process="report")
+    os.nice(NICENESS)
     html, json = asyncio.run(_report(settings, period, out))
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"HTML  {html}")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from typing import Final
 
 import uvloop
 
@@ -29,11 +30,15 @@ from gateway.supervisor import on_orphaned
 from gateway.web import calm_garbage_collection
 from gateway.worker import Worker
 
+NICENESS: Final = 5
+"""Answering a sender comes before applying what it sent: a backlog waits, a sender gives up."""
+
 
 def work(data_dir: DataDir = None) -> None:
     """Run one worker beside a running gateway; it stands by until the present one lets go of the lease."""
     settings = load_settings(data_dir=data_dir)
     configure_logs(settings.log_level, process=f"worker-{os.getpid()}")
+    os.nice(NICENESS)
     uvloop.run(_work(settings))
 
 

@@ -63,6 +63,12 @@ def test_a_second_gateway_on_the_same_data_is_refused(gateway: RunningGateway, t
         assert provider.send(signed("payments", transfer())).status_code == 202
 
 
+def test_the_writer_gives_way_to_the_doors(gateway: RunningGateway) -> None:
+    """A backlog can wait, a sender gives up: the operating system is told so."""
+    worker, web = (os.getpriority(os.PRIO_PROCESS, gateway.child(name)) for name in ("worker", "web-1"))
+    assert worker > web
+
+
 def test_a_stopped_writer_is_replaced(gateway: RunningGateway) -> None:
     """The worker that comes after it writes under a new epoch, and applies the events that waited."""
     with provider_for(gateway) as provider:
