@@ -191,9 +191,9 @@ def _counted(counts: Any) -> str:
 
 def _print_page(page: EventPage) -> None:
     fixed = [Column(name, no_wrap=True) for name in ("received (UTC)", "event", "source", "type", "outcome")]
-    table = Table(*fixed, "reason", "awaits", "next try", box=None, pad_edge=False)
+    table = Table(*fixed, "reason", Column("next try", no_wrap=True), box=None, pad_edge=False)
     for event in page.events:
-        told = (event.event_id, event.source, event.type, event.outcome, event.reason, event.awaits, event.next_try)
+        told = (event.event_id, event.source, event.type, event.outcome, event.reason, event.next_try)
         table.add_row(f"{event.received_at:%Y-%m-%d %H:%M:%S}", *(_cell(text) for text in told))
     tables().print(table)
     if page.scanned_back_to:

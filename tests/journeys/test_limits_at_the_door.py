@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from deliveries import Signed, new_id, payment_of, signed, transfer
 from provider import Provider, provider_for
-from running_gateway import SECRETS, RunningGateway, running
+from running_gateway import SECRETS, RunningGateway, running, until
 
 REFUSALS_MAX = 5
 WEBHOOKS_MAX = 12
@@ -56,4 +56,9 @@ def test_closed_and_full_doors(provider: Provider) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (429, "limited")
     assert 0 < int(answer.headers["retry-after"]) <= 3_600
     assert provider.rows.events.count_documents({"fingerprint": hashlib.sha256(late.body).hexdigest()}) == 0
-    assert provider.rows.rejections.count_documents({"reason": "signature"}) == REFUSALS_MAX + 1
+    refused_rows = {"reason": "signature"}
+    until(  # they are written behind the answers
+        lambda: provider.rows.rejections.count_documents(refused_rows) == REFUSALS_MAX + 1,
+        within_s=10,
+        what="every refusal is noted",
+    )

@@ -221,6 +221,7 @@ def test_forged_posts_to_a_real_door_are_told_and_resolved(mongo_uri: str, datab
         await _until(served.database, ["forgeries:payments"])
         (found,) = await _insights(served.database)
         assert (found["kind"], found["source"]) == ("forgeries", "payments")
+        await _counted(served.database, 64)
         now["offset_s"] = 600
         await _until(served.database, [])
         (found,) = await _insights(served.database)
@@ -231,6 +232,14 @@ def test_forged_posts_to_a_real_door_are_told_and_resolved(mongo_uri: str, datab
 
     settings = {"hmac_secret_key": SECRETS["HMAC_SECRET_KEY"], "rate_limit_refused": "10000/minute"}
     gateway_on(mongo_uri, database_name)(work, **settings)
+
+
+async def _counted(database: Database, refusals: int) -> None:
+    """Counts are written behind the answers."""
+    total = [{"$group": {"_id": None, "count": {"$sum": "$count"}}}]
+    async with asyncio.timeout(10):
+        while [each["count"] async for each in await database["refusal_counts"].aggregate(total)] != [refusals]:
+            await asyncio.sleep(0.02)
 
 
 async def _until(database: Database, subjects: list[str]) -> None:
