@@ -151,6 +151,7 @@ class Profile:
         "money_in",
         "money_out",
         "seq",
+        "stored",
     )
 
     def __init__(self, profile_id: str) -> None:
@@ -166,6 +167,8 @@ class Profile:
         self.days_seen = 0
         self.seq = 0
         """The number of the last transaction it has learned from."""
+        self.stored = False
+        """Whether MongoDB has a document of it, of whatever shape."""
 
     @property
     def count(self) -> int:
@@ -219,6 +222,7 @@ class Profile:
     def from_document(cls, stored: Mapping[str, Any]) -> "Profile":
         """The profile that `to_document` wrote; a document of another shape gives an empty one."""
         profile = cls(stored["_id"])
+        profile.stored = True
         if stored.get("shape") != SHAPE:
             return profile
         profile.seq = stored["seq"]

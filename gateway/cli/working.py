@@ -76,8 +76,6 @@ async def _work(settings: Settings) -> None:
                     parked_after_s=settings.parked_alert_after_s,
                 )
             ),
-        ]
-        tasks += [
             asyncio.create_task(keep_fresh(cipher, stop)),
             asyncio.create_task(retry_unread(database["events"], cipher, stop)),
             asyncio.create_task(retry_failed(database["events"], stop, clock=system_clock)),

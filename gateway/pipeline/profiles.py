@@ -35,14 +35,11 @@ class Profiles:
         self._recent: Recent[Profile] = Recent(PROFILES_MAX)
         self._waiting: dict[str, tuple[Profile, int]] = {}
         """What has learned since it was written, with the number of the first transaction that is not; in that order."""
-        self._stored: set[str] = set()
-        """Of the profiles in memory, those that MongoDB knows."""
 
     async def start(self, *, last_seq: int) -> None:
         """Read what is stored, and learn again what was booked since: up to `last_seq`."""
         self._recent.forget()
         self._waiting.clear()
-        self._stored.clear()
         mark = await self._database["marks"].find_one({"_id": _MARK})
         floor = mark["floor"] if mark else 0
         async for transactions in self._since(floor, last_seq):
@@ -54,7 +51,6 @@ class Profiles:
         profiles, unknown = self._recent.known(profile_ids - waiting.keys())
         if unknown:
             async for stored in self._database["profiles"].find({"_id": {"$in": unknown}}):
-                self._stored.add(stored["_id"])
                 profiles[stored["_id"]] = Profile.from_document(stored)
             self._recent.remember(profiles)
         profiles |= waiting
@@ -71,14 +67,14 @@ class Profiles:
         due = [profile for profile, _ in list(self._waiting.values())[:count]]
         if not due:
             return []
-        for profile in due:
-            del self._waiting[profile.id]
         writes = Writes(
             "profiles",
-            inserts=[profile.to_document() for profile in due if profile.id not in self._stored],
-            replacements=[profile.to_document() for profile in due if profile.id in self._stored],
+            inserts=[profile.to_document() for profile in due if not profile.stored],
+            replacements=[profile.to_document() for profile in due if profile.stored],
         )
-        self._stored |= {profile.id for profile in due}
+        for profile in due:
+            del self._waiting[profile.id]
+            profile.stored = True
         self._recent.remember({profile.id: profile for profile in due})
         first_waiting = next((first for _, first in self._waiting.values()), last_seq + 1)
         return [writes, Writes("marks", upserts=[{"_id": _MARK, "floor": first_waiting - 1}])]

@@ -10,25 +10,19 @@ from bson import Binary, ObjectId
 from gateway.errors import BadRequest
 from gateway.events.networks import packed_range
 from gateway.queries.period import moment
-from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, label, page_size
+from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, page_size
+from gateway.queries.trouble import RefusedRequest, refused_fields
 
 PARAMETERS: Final = frozenset({"source", "reason", "check", "network", "since", "until"})
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _CURSOR: Final = re.compile(r"([0-9]{1,15})\.([0-9a-f]{24})")
 
 
-class RefusalRow(Answer):
-    """One refusal that was kept. `check` names what failed; the caller was never told. `body_sha256` is the body's, in hex."""
+class RefusalRow(RefusedRequest):
+    """All that is kept of a refusal. `body_sha256` is the body's, in hex."""
 
-    at: datetime
-    source: str
-    reason: str
-    check: str | None
-    status: int
-    remote: str | None
     network: str | None
     """The /24 or /64 around the peer's address."""
-    body_bytes: int | None
     body_sha256: str | None
     headers: int | None
     headers_bytes: int | None
@@ -186,14 +180,8 @@ def _after(cursor: str) -> dict[str, Any]:
 
 def _row(row: Document) -> RefusalRow:
     return RefusalRow(
-        at=row["at"],
-        source=label(row.get("source")),
-        reason=row["reason"],
-        check=row.get("check"),
-        status=row["status"],
-        remote=row.get("remote"),
+        **refused_fields(row),
         network=row.get("network"),
-        body_bytes=row.get("body_bytes"),
         body_sha256=row.get("body_sha256"),
         headers=row.get("headers"),
         headers_bytes=row.get("headers_bytes"),

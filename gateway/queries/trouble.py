@@ -69,22 +69,23 @@ async def errors_summary(
         since=period.since,
         until=period.until,
         refused_requests=refused,
-        latest_refused=[_refused(rejection) for rejection in latest],
+        latest_refused=[RefusedRequest(**refused_fields(rejection)) for rejection in latest],
         incidents=[_incident(incident) for incident in incidents],
         stuck_events=[_stuck(event) for event in events],
     )
 
 
-def _refused(rejection: Document) -> RefusedRequest:
-    return RefusedRequest(
-        at=rejection["at"],
-        source=label(rejection.get("source")),
-        reason=rejection["reason"],
-        check=rejection.get("check"),
-        status=rejection["status"],
-        remote=rejection.get("remote"),
-        body_bytes=rejection.get("body_bytes"),
-    )
+def refused_fields(rejection: Document) -> Document:
+    """The fields of a `RefusedRequest`, from the stored row."""
+    return {
+        "at": rejection["at"],
+        "source": label(rejection.get("source")),
+        "reason": rejection["reason"],
+        "check": rejection.get("check"),
+        "status": rejection["status"],
+        "remote": rejection.get("remote"),
+        "body_bytes": rejection.get("body_bytes"),
+    }
 
 
 def _incident(incident: Document) -> Incident:
