@@ -38,7 +38,7 @@ async def _working(
         yield lease
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await running
 
 

@@ -31,7 +31,7 @@ def test_silence_is_a_timeout(endpoint: ModelEndpoint, endpoint_url: str) -> Non
     started = time.monotonic()
     failed = failure(endpoint_url, timeout_s=0.3)
     assert (failed.reason, failed.again) == ("timeout", "now")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_nobody_there_is_unreachable() -> None:
