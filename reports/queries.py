@@ -7,6 +7,8 @@ overflows. Text is cut before grouping, so a sender's long text cannot make a gr
 from datetime import datetime
 from typing import Any, Final
 
+from gateway.events.standing import PARKED, WAITING
+
 Pipeline = list[dict[str, Any]]
 
 TYPES_MAX: Final = 40
@@ -197,19 +199,16 @@ def incidents(since: datetime, until: datetime) -> Pipeline:
 def waiting(until: datetime) -> Pipeline:
     """Events that the worker has not reached; the sparse index on `queue` finds them."""
     return [
-        {"$match": {"queue": {"$exists": True}, "received_at": {"$lt": until}}},
+        {"$match": {**WAITING, "received_at": {"$lt": until}}},
         {"$group": {"_id": None, "n": {"$sum": 1}, "since": {"$min": "$received_at"}}},
     ]
 
 
 def parked(until: datetime) -> Pipeline:
-    """Events that wait for another one or for a person, the oldest first.
-
-    Each settled event has `settled_at`; naming it lets the small partial index over the stuck ones answer.
-    """
+    """Events that wait for another one or for a person, the oldest first."""
     shown = {name: _text(name) for name in ("source", "type", "tx_id", "reason", "awaits")}
     return [
-        {"$match": {"outcome": "parked", "settled_at": {"$exists": True}, "received_at": {"$lt": until}}},
+        {"$match": {**PARKED, "received_at": {"$lt": until}}},
         {"$project": shown | {"received_at": 1}},
         {
             "$facet": {

@@ -23,7 +23,8 @@ from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
 from gateway.events.replay import replayed, was_decided
 from gateway.events.retries import FAULT, failed_once_more
-from gateway.events.store import BACK_TO_THE_QUEUE, RELEASED
+from gateway.events.standing import BACK_TO_THE_QUEUE, PARKED, RELEASED, awaiting
+from gateway.events.standing import settled as ended
 from gateway.ledger.books import Applied
 from gateway.ledger.chain import ChainEnd, Seal
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
@@ -85,8 +86,8 @@ class Processing:
         self._end = await self._ledger.chain_end()
         await self._scoring.start(last_seq=self._end.next_seq - 1)
         self._booked_at = await self._ledger.last_booked_at()
-        stages: list[dict[str, Any]] = [{"$match": {"awaits": {"$exists": True}}}, {"$group": {"_id": "$awaits"}}]
-        self._awaited = {row["_id"] async for row in await self._events.aggregate(stages)}
+        stages: list[dict[str, Any]] = [{"$match": PARKED}, {"$group": {"_id": "$awaits"}}]
+        self._awaited = {row["_id"] async for row in await self._events.aggregate(stages) if row["_id"]}
 
     async def process(self, documents: Sequence[dict[str, Any]]) -> None:
         """Settle every event of the batch. Raises `LeaseLost`, and MongoDB's errors when it cannot be reached.
@@ -168,7 +169,7 @@ class Processing:
         if not free:
             return []
         self._awaited.difference_update(free)
-        return [{"q": {"awaits": {"$in": free}}, "u": BACK_TO_THE_QUEUE, "multi": True}]
+        return [{"q": awaiting(free), "u": BACK_TO_THE_QUEUE, "multi": True}]
 
 
 def _reading(document: dict[str, Any], cipher: Cipher, defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
@@ -206,9 +207,7 @@ def _outcomes(settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]
         fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
         if awaits:
             fields["awaits"] = awaits
-        statements.append(
-            {"q": {"_id": {"$in": event_ids}}, "u": {"$set": fields, "$unset": {"queue": ""}}, "multi": True}
-        )
+        statements.append({"q": {"_id": {"$in": event_ids}}, "u": ended(fields), "multi": True})
     return statements
 
 
@@ -219,7 +218,7 @@ def _own_ending(each: _Settled, back: dict[str, Any], now: float) -> dict[str, A
         ending["awaits"] = each.awaits
     elif each.is_fault:
         ending |= failed_once_more(back.get("tries", 0), now)
-    return replayed(back, ending, now) if "replay" in back else {"$set": ending, "$unset": {"queue": ""}}
+    return replayed(back, ending, now) if "replay" in back else ended(ending)
 
 
 def is_about_content(failure: Exception) -> bool:

@@ -8,14 +8,6 @@ INDEXES = {
     "objects": [IndexModel([("object_id", ASCENDING)])],
     "wallets": [IndexModel([("owner", ASCENDING)])],
     "incidents": [IndexModel([("at", DESCENDING)])],
-    # Partial: only the few events that went wrong are in it, so accepting and applying events costs nothing more.
-    "events": [
-        IndexModel(
-            [("settled_at", DESCENDING)],
-            name="stuck",
-            partialFilterExpression={"outcome": {"$in": ["parked", "rejected"]}},
-        )
-    ],
 }
 
 

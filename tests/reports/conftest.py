@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
+from gateway.events.standing import settled
 from gateway.mongo import connect
 from gateway.settings import Settings
 from reports.collect import collect
@@ -73,8 +74,9 @@ class Stored:
             "type": "payment_intent.succeeded",
             "tx_id": event,
         }
-        settled = {"outcome": outcome, "settled_at": at} if outcome else {"queue": int(at.timestamp() * 1e6)}
-        self.add("events", **(fields | {"received_at": at, "body": b"{}"} | settled | rest))
+        standing = {"outcome": outcome, "settled_at": at} if outcome else {"queue": int(at.timestamp() * 1e6)}
+        made = fields | {"received_at": at, "body": b"{}"} | standing | rest
+        self.add("events", **(made | (settled(made)["$set"] if made.get("outcome") else {})))
 
     def assessed(self, event: str, score: int | None, **rest: Any) -> None:
         """An insight; without a score it is unscored."""
