@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     # The worker
     apply_batch_max: int = Field(default=500, ge=1, le=5_000)
     lease_s: float = Field(default=5.0, ge=0.5, le=300)
+    analyse: bool = True
     parked_alert_after_s: int = Field(default=86_400, ge=1)
     audit_every_s: int = Field(default=3_600, ge=0, le=31_536_000)
 

@@ -17,6 +17,7 @@ from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore
 from gateway.mongo import connect
 from gateway.pipeline import Processing
+from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
 from gateway.schema import prepare
 from gateway.settings import Settings
@@ -152,8 +153,7 @@ class Booking:
                 ledger,
                 cipher=self._cipher,
                 clock=lambda: self.now,
-                narrate_from_score=60,
-                model_configured=False,
+                scoring=Scoring(self.database, narrate_from_score=60, model_configured=False),
             )
             await self._processing.start()
         return self._processing

@@ -68,14 +68,14 @@ class Processing:
         *,
         cipher: Cipher,
         clock: Clock,
-        narrate_from_score: int,
-        model_configured: bool,
+        scoring: Scoring | None,
     ) -> None:
+        """Without `scoring` money moves and there are no insights."""
         self._events = database["events"]
         self._cipher = cipher
         self._ledger = ledger
         self._clock = clock
-        self._scoring = Scoring(database, narrate_from_score=narrate_from_score, model_configured=model_configured)
+        self._scoring = scoring
         self._awaited: set[str] = set()
         self._end = ChainEnd(ledger.lease.next_seq)
         self._booked_at = 0.0
@@ -84,7 +84,8 @@ class Processing:
         """Believe nothing but what is stored. After acquiring the lease, and after a commit that failed."""
         self._ledger.forget()
         self._end = await self._ledger.chain_end()
-        await self._scoring.start(last_seq=self._end.next_seq - 1)
+        if self._scoring:
+            await self._scoring.start(last_seq=self._end.next_seq - 1)
         self._booked_at = await self._ledger.last_booked_at()
         stages: list[dict[str, Any]] = [{"$match": PARKED}, {"$group": {"_id": "$awaits"}}]
         self._awaited = {row["_id"] async for row in await self._events.aggregate(stages) if row["_id"]}
@@ -140,14 +141,14 @@ class Processing:
         writes = [
             *booked,
             Writes("seals", inserts=seal.documents(utc(now))),
-            *await self._scoring.writes(applied, first_seq=self._end.next_seq, seen_before=set(released), now=now),
+            *await self._insights(applied, seen_before=set(released), now=now),
             Writes(
                 "events", updates=[*_outcomes(settled, released, now), *self._releases(settled, books.changed_objects)]
             ),
         ]
         self._ledger.remember(books)
         self._end = seal.end
-        encoded = [write.encoded() async for write in unhurried(writes, pause_every=1)]
+        encoded = [write.encoded() async for write in unhurried(writes)]
         return Prepared(encoded, seal.end, [each.outcome for each in settled])
 
     async def commit(self, prepared: Prepared) -> None:
@@ -155,6 +156,13 @@ class Processing:
         await self._ledger.atomic(prepared.writes, next_seq=prepared.end.next_seq)
         for outcome in prepared.outcomes:
             SETTLED.labels(outcome.value).inc()
+
+    async def _insights(
+        self, applied: Sequence[tuple[PaymentEvent, Applied]], *, seen_before: set[str], now: float
+    ) -> list[Writes]:
+        if self._scoring is None:
+            return []
+        return await self._scoring.writes(applied, first_seq=self._end.next_seq, seen_before=seen_before, now=now)
 
     def _booking_time(self) -> float:
         """Now, but never before what is booked already: a past balance is found by time, so time must go with the sequence

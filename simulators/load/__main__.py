@@ -34,7 +34,10 @@ Seconds = Annotated[float, typer.Option(min=0.5, max=3_600, help="How long to se
 Concurrency = Annotated[int, typer.Option(min=1, max=2_000, help="Connections, one request at a time each.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
 Ceiling = Annotated[bool, typer.Option("--ceiling", help="Also the same server without a database, and the ratio.")]
-ApplyOnly = Annotated[bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone.")]
+ApplyOnly = Annotated[
+    bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone, without the analysis.")
+]
+Analysis = Annotated[bool, typer.Option("--with-analysis", help="With --apply-only: score the events as well.")]
 Hot = Annotated[
     bool, typer.Option("--hot", help="The apply stage with one hot pair of wallets and with many, in turns.")
 ]
@@ -60,6 +63,7 @@ def main(
     as_json: AsJson = False,
     ceiling: Ceiling = False,
     apply_only: ApplyOnly = False,
+    with_analysis: Analysis = False,
     hot: Hot = False,
     flat: Flat = None,
     half_peak: Crowded = False,
@@ -76,7 +80,8 @@ def main(
     """
     if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak))) > 1:
         raise typer.BadParameter("--url, --ceiling, --apply-only, --hot, --flat and --half-peak exclude each other")
-    options = Options(seconds, concurrency, rate, wallets, source.value, web)
+    analyse = with_analysis or not apply_only
+    options = Options(seconds, concurrency, rate, wallets, source.value, web, analyse)
     console = Console(stderr=True)
     try:
         with console.status("starting") as status:
@@ -106,7 +111,7 @@ def _flat(load: Load, options: Options, stored: int) -> Measurement:
 
 def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool, hot: bool, half_peak: bool) -> Measurement:
     """Against a gateway of our own."""
-    with own_gateway(web=options.web) as gateway:
+    with own_gateway(web=options.web, analyse=options.analyse) as gateway:
         if hot:
             return load.hot(gateway)
         if half_peak:

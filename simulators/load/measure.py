@@ -3,7 +3,7 @@
 whole     everything runs: load until the time is over, then wait until the last insight is stored
 ceiling   ingress alone, the worker held still: the durable gateway and its ceiling take turns (A B A B …), so that
           whatever else the machine does hits both alike; the medians are compared
-backlog   the apply stage alone: a backlog is built with the worker held still, then timed until it is gone
+backlog   the apply stage alone, without the analysis: a backlog is built with the worker held still, then timed
 hot       backlogs of one hot pair of wallets and of many, in turns
 flat      backlogs of a gateway that has stored much and of one that has stored little, in turns
 crowded   half the peak rate while the worker drains a backlog and a report is made
@@ -44,6 +44,7 @@ class Options:
     wallets: int = 1_000
     source: str = "payments"
     web: int = 1
+    analyse: bool = True
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ _ROWS = (
     ("connections", "connections", ""),
     ("paced at", "rate", "events/s"),
     ("web processes", "web", ""),
+    ("events are scored", "analysis", ""),
     ("wallets", "wallets", ""),
     ("machine", "cpu", ""),
     ("processors", "cpu_count", ""),
@@ -116,6 +117,7 @@ def _setting(options: Options) -> dict[str, Any]:
         "rate": options.rate,
         "wallets": options.wallets,
         "web": options.web,
+        "analysis": options.analyse,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
