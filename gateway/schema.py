@@ -13,6 +13,7 @@ from gateway.events.store import EventDocument
 from gateway.insights.store import InsightDocument
 from gateway.ledger.store import ObjectDocument, TransactionDocument, WalletDocument
 from gateway.mongo.known_keys import register_keys
+from gateway.pipeline.labels import ensure_labels
 from gateway.queries.indexes import ensure_indexes
 
 
@@ -26,4 +27,5 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], cipher: Cipher) -> No
     )
     await ensure_rejections(database)
     await ensure_acts(database)
+    await ensure_labels(database)
     await ensure_indexes(database)
