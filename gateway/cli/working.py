@@ -24,6 +24,7 @@ from gateway.monitoring.logs import configure_logs
 from gateway.monitoring.spikes import watch_refusals
 from gateway.pipeline import Processing
 from gateway.pipeline.labels import label_regularly
+from gateway.pipeline.period_insights import compute_regularly
 from gateway.pipeline.retention import Retention, retain_regularly
 from gateway.schema import prepare
 from gateway.settings import Settings, load_settings
@@ -84,6 +85,7 @@ async def _work(settings: Settings) -> None:
             asyncio.create_task(narrate_pending(InsightStore(database), narrator, stop)),
             asyncio.create_task(tell(database, "model", narrator.model_state, stop)),
             asyncio.create_task(watch_refusals(database, stop)),
+            asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
             asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),
         ]
         try:
