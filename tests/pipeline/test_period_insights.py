@@ -1,13 +1,12 @@
 """Days that are over become insights of wallets and of the business: once, from what is stored, and with what they rest on."""
 
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from booked_store import Document, on_database
+from traded_store import MONDAY, trade
 
 from gateway.insights.business import whole
 from gateway.insights.day_figures import day_figures
@@ -16,61 +15,6 @@ from gateway.insights.wallet_weeks import WalletDay, week_findings
 from gateway.pipeline import period_insights
 from gateway.pipeline.period_insights import compute_next_day
 from gateway.queries.reading import Database
-
-MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
-WEEK = (10, 12, 11, 12, 14, 4, 2)
-"""Payments of each weekday."""
-
-
-def payment(number: int, at: datetime, *, failed: bool = False, amount_minor: int = 10_00) -> tuple[Document, Document]:
-    """A booked payment of one of three wallets, and its insight."""
-    source = "stripe" if number % 2 else "razorpay"
-    event_id = f"evt_{number:032x}"
-    owner = f"wallet-{number % 3}"
-    booked = {
-        "_id": f"{source}:capture:{number}",
-        "seq": number,
-        "event_id": event_id,
-        "source": source,
-        "kind": "state" if failed else "capture",
-        "object": f"{source}:payment:{number}",
-        "change": {"from": "NEW", "to": "FAILED" if failed else "CAPTURED"},
-        "currency": "USD",
-        "amount_minor": amount_minor,
-        "legs": [],
-        "wallets": [owner],
-        "occurred_at": at - timedelta(seconds=3),
-        "at": at,
-    }
-    insight = {
-        "_id": event_id,
-        "wallet": owner,
-        "currency": "USD",
-        "amount_minor": amount_minor,
-        "score": number % 40,
-        "level": "low",
-        "model": "rules-1",
-        "occurred_at": at,
-        "at": at,
-    }
-    return booked, insight
-
-
-async def trade(database: Database, weeks: int, *, unlike: Mapping[int, Mapping[str, Any]] | None = None) -> int:
-    """Weeks of payments that are alike, but for the days in `unlike`: {day: {"times": 5, "failed": True}}."""
-    number, transactions, insights = 0, [], []
-    for day in range(7 * weeks):
-        told = (unlike or {}).get(day, {})
-        for place in range(WEEK[day % 7] * told.get("times", 1)):
-            number += 1
-            at = MONDAY + timedelta(days=day, minutes=place)
-            failed = number % 20 == 0 or (told.get("failed", False) and number % 2 == 0)
-            booked, insight = payment(number, at, failed=failed)
-            transactions.append(booked)
-            insights.append(insight)
-    await database["transactions"].insert_many(transactions)
-    await database["insights"].insert_many(insights)
-    return number
 
 
 async def computed(database: Database, *, days: int, narrate: bool = False) -> dict[str, Document]:
