@@ -24,6 +24,8 @@ from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
 from gateway.monitoring.spikes import watch_refusals
 from gateway.pipeline import Processing
+from gateway.pipeline.labels import label_regularly
+from gateway.pipeline.period_insights import compute_regularly
 from gateway.pipeline.retention import Retention, retain_regularly
 from gateway.pipeline.scoring import Scoring
 from gateway.schema import prepare
@@ -91,6 +93,8 @@ async def _work(settings: Settings) -> None:
             asyncio.create_task(narrate_pending(InsightStore(database), narrator, stop)),
             asyncio.create_task(tell(database, "model", narrator.model_state, stop)),
             asyncio.create_task(watch_refusals(database, stop)),
+            asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
+            asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),
         ]
         try:
             await asyncio.gather(*tasks)

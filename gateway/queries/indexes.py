@@ -7,7 +7,7 @@ from gateway.queries.reading import Database
 INDEXES = {
     "objects": [IndexModel([("object_id", ASCENDING)])],
     "wallets": [IndexModel([("owner", ASCENDING)])],
-    "incidents": [IndexModel([("at", DESCENDING)])],
+    "incidents": [IndexModel([("at", DESCENDING)]), IndexModel([("event_id", ASCENDING)])],
 }
 
 
