@@ -25,9 +25,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Narrative:
-    """Sentences; who wrote them; and how many were dropped for a number that no table has."""
+    """Paragraphs; who wrote them; and how many sentences were dropped for a number that no table has."""
 
-    sentences: tuple[str, ...]
+    paragraphs: tuple[str, ...]
     author: str
     note: str = ""
     dropped: int = 0
@@ -81,7 +81,7 @@ def as_json(report: Report) -> bytes:
         "made_at": _utc(report.made_at) if report.made_at else None,
         "ledger": {"seq": report.position.seq, "link": report.position.link},
         "narrative": {
-            "sentences": list(report.narrative.sentences),
+            "paragraphs": list(report.narrative.paragraphs),
             "author": report.narrative.author,
             "note": report.narrative.note,
             "dropped": report.narrative.dropped,
@@ -107,7 +107,7 @@ def from_json(content: bytes) -> Report:
         closed=document["closed"],
         made_at=datetime.fromisoformat(document["made_at"]) if document["made_at"] else None,
         position=Position(document["ledger"]["seq"], document["ledger"]["link"]),
-        narrative=Narrative(tuple(told["sentences"]), told["author"], told["note"], told["dropped"]),
+        narrative=Narrative(tuple(told["paragraphs"]), told["author"], told["note"], told["dropped"]),
         tables=tuple(from_document(each) for each in document["tables"]),
         checks=tuple(Check(each["name"], each["holds"], each["words"]) for each in document["checks"]),
     )

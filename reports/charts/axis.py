@@ -76,7 +76,7 @@ def day_labels(days: Sequence[date], bottom: float) -> list[Shape]:
 def keys(*named: tuple[str, str, str]) -> list[Shape]:
     """What each mark means: (name, colour, "bar" or "line" or "dashes")."""
     shapes: list[Shape] = []
-    x = LEFT
+    x = LEFT + 6
     for name, colour, mark in named:
         if mark == "bar":
             shapes.append(Rect(x, TOP - 22, 10, 10, colour))

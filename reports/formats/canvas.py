@@ -23,6 +23,7 @@ class Picture(Flowable):
         self._drawing = drawing
         self._drawable = drawable
         self._scale = width / drawing.width
+        self.hAlign = "LEFT"
         self.width, self.height = width, drawing.height * self._scale
 
     def draw(self) -> None:

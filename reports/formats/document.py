@@ -30,8 +30,11 @@ MARGIN: Final = 14 * mm
 SIZE: Final = 7.2
 BAD: Final = "#a3251f"
 CHARS_PER_CELL_MAX: Final = 400
-_PADDING: Final = 8.0
-_PICTURE_WIDTH_MAX: Final = 700.0
+_PADDING: Final = 12.0
+_PICTURE_WIDTH_MAX: Final = 500.0
+"""Two of them stand on a page."""
+_DRAWN_ONLY: Final = frozenset({"rates", "hours"})
+"""Tables whose pictures say it all: their rows would fill pages that nobody reads."""
 _TEXT_WIDTHS: Final = {Kind.TEXT: 1.0, Kind.CODE: 0.8}
 """How text columns share what the others leave, by the length of their longest cell."""
 
@@ -84,7 +87,7 @@ _HEADING: Final = partial(
     _style, "heading", fontName=FONT_BOLD, fontSize=12, leading=16, spaceBefore=14, keepWithNext=1
 )
 _SOFT: Final = partial(_style, "soft", fontSize=8, leading=11, textColor=HexColor(SOFT), spaceAfter=4)
-_PROSE: Final = partial(_style, "prose", fontSize=10, leading=15, spaceAfter=4)
+_PROSE: Final = partial(_style, "prose", fontSize=9.4, leading=13.4, spaceAfter=4)
 _ALARM: Final = partial(_style, "alarm", fontName=FONT_BOLD, fontSize=10, leading=14, textColor=HexColor(BAD))
 _CELL: Final = partial(_style, "cell", fontSize=SIZE, leading=SIZE + 2, wordWrap="CJK")
 """Breaks within a word too: an id has no spaces."""
@@ -106,11 +109,10 @@ def _story(report: Report, width: float) -> list[Flowable]:
     story.append(_paragraph(f"Time zone {report.period.zone}{filters} · confidential: contains money records", _SOFT()))
     story.append(Spacer(1, 8))
     story += [_paragraph(f"Do not sign this off. {each.words}", _ALARM()) for each in report.checks if not each.holds]
-    story += [_paragraph(sentence, _PROSE()) for sentence in report.narrative.sentences]
+    story += [_paragraph(paragraph, _PROSE()) for paragraph in report.narrative.paragraphs]
     story.append(_paragraph(f"This page was {report.narrative.author}. {report.narrative.note}", _SOFT()))
-    story.append(Spacer(1, 8))
-    story.append(_paragraph(report.standing, _SOFT()))
-    story += [_paragraph(check.words, _SOFT()) for check in report.checks if check.holds]
+    held = " ".join(check.words for check in report.checks if check.holds)
+    story.append(_paragraph(f"{report.standing} {held}", _SOFT()))
     story.append(PageBreak())
     pictures = drawings(report.by_key)
     for table in report.tables:
@@ -122,6 +124,8 @@ def _section(table: Table, pictures: list[Drawing], width: float) -> list[Flowab
     head: list[Flowable] = [_paragraph(table.title, _HEADING()), _paragraph(table.about, _SOFT())]
     drawn = [_figure(each, width) for each in pictures]
     body: list[Flowable] = [_table(table, width)] if table.rows else [_paragraph(table.empty, _SOFT())]
+    if drawn and table.key in _DRAWN_ONLY:
+        body = [_paragraph("The figures are in the other files of this report.", _SOFT())]
     if table.left_out:
         body.append(_paragraph(f"And {table.left_out:,} more, not listed.", _SOFT()))
     if drawn:
@@ -141,7 +145,7 @@ def _table(table: Table, width: float) -> LongTable:
     totals = table.totals()
     for total in totals:
         rows.append(_cells(table, total, total=True))
-    made = LongTable(rows, colWidths=_widths(table, width), repeatRows=1)
+    made = LongTable(rows, colWidths=_widths(table, width), repeatRows=1, hAlign="LEFT")
     made.setStyle(_look(table, len(totals)))
     return made
 
@@ -154,10 +158,10 @@ def _look(table: Table, totals: int) -> list[tuple[Any, ...]]:
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
         ("LINEBELOW", (0, 0), (-1, 0), 0.7, HexColor(SOFT)),
         ("LINEBELOW", (0, 1), (-1, -1), 0.3, HexColor(GRID)),
-        ("LEFTPADDING", (0, 0), (-1, -1), 2),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 10),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.4),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 1.6),
     ]
     for place, column in enumerate(table.columns):
         if column.kind in NUMERIC:

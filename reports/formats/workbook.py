@@ -72,7 +72,7 @@ def _words(sheet: Worksheet, report: Report, styles: _Styles) -> None:
     sheet.hide_gridlines(2)
     lines: list[tuple[str, CellFormat]] = [(report.title, styles.title)]
     lines += [(check.words, styles.bad) for check in report.checks if not check.holds]
-    lines += [(sentence, styles.prose) for sentence in report.narrative.sentences]
+    lines += [(paragraph, styles.prose) for paragraph in report.narrative.paragraphs]
     lines.append((f"This page was {report.narrative.author}. {report.narrative.note}".strip(), styles.soft))
     lines.append((f"Time zone {report.period.zone}. {report.standing}", styles.soft))
     lines += [(check.words, styles.soft) for check in report.checks if check.holds]

@@ -7,84 +7,91 @@ from reports.period import Period, day_words
 from reports.table import Row, Table, grouped, money_text
 
 CURRENCIES_MAX: Final = 4
-"""That a sentence each is written about, by bookings; the tables have all."""
+"""That a paragraph each is written about, by bookings; the tables have all."""
+UNUSUAL_MAX: Final = 3
 
 Tables = Mapping[str, Table]
 Record = dict[str, Any]
 
 
 def composed(tables: Tables, period: Period) -> list[str]:
-    """In the order in which somebody who signs it off would ask."""
-    said: list[str] = []
-    for part in _PARTS:
-        said += part(tables, period)
-    return said
+    """Paragraphs, in the order in which somebody who signs the report off would ask."""
+    if not tables["by_source"].rows:
+        booked = [f"Nothing was booked in this period, {period.words}."]
+    else:
+        booked = [_of_currency(tables, period, row) for row in _totals(tables["by_source"])[:CURRENCIES_MAX]]
+        if len(_totals(tables["by_source"])) > CURRENCIES_MAX:
+            booked.append("Further currencies are in the tables.")
+    parts = (_success, _settled, _open, _attention, _refused_and_risky, _unusual, _ahead)
+    return [*booked, *(said for part in parts if (said := " ".join(part(tables))))]
 
 
-def _booked(tables: Tables, period: Period) -> Iterator[str]:
-    totals = _totals(tables["by_source"])
-    if not totals:
-        yield f"Nothing was booked in this period, {period.words}."
-        return
-    for row in totals[:CURRENCIES_MAX]:
-        money = _money(row["currency"])
-        back = _join(
-            [
-                f"{money(row['refunded'])} went back as refunds" if row["refunded"] else "",
-                f"{money(row['disputed'])} was taken back in disputes" if row["disputed"] else "",
-            ]
-        )
-        yield (
-            f"Customers paid {money(row['gross'])} in {row['currency']}{f'; {back}' if back else ''}. "
-            f"The net is {money(row['net'])} from {_counted(row['transactions'], 'booking')}."
-        )
-    if len(totals) > CURRENCIES_MAX:
-        yield "Further currencies are in the tables."
+def _of_currency(tables: Tables, period: Period, row: Record) -> str:
+    currency, money = row["currency"], _money(row["currency"])
+    back = _join(
+        [
+            f"{money(row['refunded'])} went back as refunds" if row["refunded"] else "",
+            f"{money(row['disputed'])} was taken back in disputes" if row["disputed"] else "",
+        ]
+    )
+    said = [
+        f"Customers paid {money(row['gross'])} {currency}{f'; {back}' if back else ''}.",
+        f"The net is {money(row['net'])} {currency} from {_counted(row['transactions'], 'booking')}"
+        f"{_change(tables, currency)}.",
+        *_main_source(tables, currency),
+        *_strongest(tables, period, currency),
+        *_held(tables, currency),
+    ]
+    return " ".join(said)
 
 
-def _compared(tables: Tables, _: Period) -> Iterator[str]:
-    if "compared" not in tables:
-        return
-    for row in tables["compared"].records():
-        if row["measure"] == "Net" and row["change_rate"] is not None:
-            way = "up" if row["change"] > 0 else "down" if row["change"] < 0 else "unchanged"
-            by = f" {_rate(abs(row['change_rate']))}" if row["change"] else ""
-            yield (
-                f"The net in {row['currency']} is {way}{by} on the period before, "
-                f"which had {_money(row['currency'])(row['previous'])}."
-            )
+def _change(tables: Tables, currency: str) -> str:
+    rows = tables["compared"].records() if "compared" in tables else iter(())
+    for row in rows:
+        if (row["currency"], row["measure"]) == (currency, "Net") and row["change_rate"] is not None:
+            before = _money(currency)(row["previous"])
+            if not row["change"]:
+                return f", the same as in the period before ({before})"
+            way = "more" if row["change"] > 0 else "less"
+            return f", {_rate(abs(row['change_rate']))} {way} than in the period before ({before})"
+    return ""
 
 
-def _strongest(tables: Tables, period: Period) -> Iterator[str]:
-    if len(period.days) < 2:
-        return
-    for currency in _currencies(tables):
-        days = [row for row in tables["by_day"].records() if row["currency"] == currency and row["gross"] > 0]
-        if len(days) > 1:
-            best = max(days, key=lambda row: (row["gross"], row["day"]))
-            yield f"The strongest day in {currency} was {day_words(best['day'])} with {_money(currency)(best['gross'])}."
+def _main_source(tables: Tables, currency: str) -> Iterator[str]:
+    rows = [row for row in tables["by_source"].records() if row["currency"] == currency]
+    if len(rows) > 1:
+        best = max(rows, key=lambda row: (row["net"], row["source"]))
+        yield f"Most of it came through {best['source']} ({_money(currency)(best['net'])})."
 
 
-def _sources(tables: Tables, _: Period) -> Iterator[str]:
-    for currency in _currencies(tables):
-        rows = [row for row in tables["by_source"].records() if row["currency"] == currency]
-        if len(rows) > 1:
-            best = max(rows, key=lambda row: (row["net"], row["source"]))
-            yield f"Most of the net in {currency} came through {best['source']}: {_money(currency)(best['net'])}."
+def _strongest(tables: Tables, period: Period, currency: str) -> Iterator[str]:
+    days = [row for row in tables["by_day"].records() if row["currency"] == currency and row["gross"] > 0]
+    if len(days) > 1:
+        best = max(days, key=lambda row: (row["gross"], row["day"]))
+        yield f"The strongest day was {day_words(best['day'])} with {_money(currency)(best['gross'])}."
 
 
-def _success(tables: Tables, _: Period) -> Iterator[str]:
+def _held(tables: Tables, currency: str) -> Iterator[str]:
+    for row in tables["balances"].records():
+        if (row["account"], row["currency"]) == ("wallets", currency):
+            money = _money(currency)
+            yield f"All wallets together held {money(row['opening'])} at the start and {money(row['closing'])} at the end."
+
+
+def _success(tables: Tables) -> Iterator[str]:
     if "success" not in tables:
         return
-    for row in sorted(tables["success"].records(), key=lambda each: (-each["captured"], each["source"]))[
-        :CURRENCIES_MAX
-    ]:
-        if row["success_rate"] is not None:
+    rows = [row for row in tables["success"].records() if row["success_rate"] is not None]
+    rows = sorted(rows, key=lambda row: (row["success_rate"], row["source"], row["currency"]))
+    if rows:
+        worst, best = rows[0], rows[-1]
+        yield f"Of the payments through {best['source']} in {best['currency']}, {_rate(best['success_rate'])} succeeded."
+        if len(rows) > 1:
             yield (
-                f"Of the payments in {row['currency']} through {row['source']}, {_rate(row['success_rate'])} succeeded: "
-                f"{_count(row['captured'])} were paid and {_count(row['failed'])} failed."
+                f"The lowest rate had {worst['source']} in {worst['currency']} with {_rate(worst['success_rate'])}: "
+                f"{_count(worst['captured'])} were paid and {_count(worst['failed'])} failed."
             )
-    reasons = list(tables["declines"].records())
+    reasons = [row for row in tables["declines"].records() if not row["reason"].startswith("(")]
     if reasons:
         yield (
             f"The most frequent reason of a failure was {reasons[0]['reason']} at {reasons[0]['source']} "
@@ -92,94 +99,85 @@ def _success(tables: Tables, _: Period) -> Iterator[str]:
         )
 
 
-def _held(tables: Tables, _: Period) -> Iterator[str]:
-    for row in tables["balances"].records():
-        if row["account"] == "wallets" and row["currency"] in _currencies(tables):
-            money = _money(row["currency"])
-            yield f"Wallets in {row['currency']} held {money(row['opening'])} at the start and {money(row['closing'])} at the end."
-
-
-def _open(tables: Tables, _: Period) -> Iterator[str]:
+def _open(tables: Tables) -> Iterator[str]:
+    """One sentence for each kind and state, its currencies side by side."""
+    standing: dict[tuple[str, str], list[str]] = {}
     for key in ("refunds_disputes", "payouts"):
         for row in tables[key].records():
             if row["oldest"] is not None:
-                objects = _counted(row["objects"], row["kind"].lower())
-                since = (
-                    f"the oldest for {_counted(row['age_days'], 'day')}"
-                    if row["age_days"]
-                    else "none for a whole day yet"
+                age = f"oldest {_counted(row['age_days'], 'day')}" if row["age_days"] else "none a whole day old"
+                each = (
+                    f"{_count(row['objects'])} over {_money(row['currency'])(row['amount'])} {row['currency']} ({age})"
                 )
-                yield (
-                    f"At the end {objects} over {_money(row['currency'])(row['amount'])} {row['currency']} "
-                    f"{'was' if row['objects'] == 1 else 'were'} {row['state'].lower()}, {since}."
-                )
+                standing.setdefault((row["kind"].lower(), row["state"].lower()), []).append(each)
+    for (kind, state), said in standing.items():
+        yield f"At the end these {kind}s were {state}: {_join(said)}."
 
 
-def _attention(tables: Tables, _: Period) -> Iterator[str]:
+def _attention(tables: Tables) -> Iterator[str]:
     table = tables["attention"]
     if not table.rows:
         yield "Nothing waits for a person."
         return
     more = f" and {_count(table.left_out)} more" if table.left_out else ""
     yield f"{_counted(len(table.rows), 'item')}{more} {'needs' if len(table.rows) == 1 and not more else 'need'} a person."
-    for row in table.records():
-        if row["kind"] == "Suspense":
-            yield f"In suspense at {row['source']} stand {_money(row['currency'])(row['amount'])} {row['currency']}."
+    suspense = [row for row in table.records() if row["kind"] == "Suspense"]
+    if suspense:
+        each = [f"{_money(row['currency'])(row['amount'])} {row['currency']} at {row['source']}" for row in suspense]
+        yield f"Money that names no wallet stands in suspense: {_join(each)}."
 
 
-def _refused(tables: Tables, _: Period) -> Iterator[str]:
-    if "refusals" not in tables:
-        return
-    total = _totals(tables["refusals"])
+def _refused_and_risky(tables: Tables) -> Iterator[str]:
+    total = _totals(tables["refusals"]) if "refusals" in tables else []
     if total:
         most = next(tables["refusals"].records())
         yield (
             f"The door refused {_counted(total[0]['requests'], 'request')}, most often for “{most['reason']}” at "
             f"{most['source']} ({_count(most['requests'])})."
         )
-
-
-def _risk(tables: Tables, _: Period) -> Iterator[str]:
     high = [row for row in tables["risk_levels"].records() if row["level"] in ("Critical", "High")]
     if high:
         each = [f"{_count(row['events'])} {row['level'].lower()}" for row in high]
-        yield f"The scorer called {_join(each)} {'event' if high[-1]['events'] == 1 else 'events'}; a person should look at them."
+        single = [row["events"] for row in high] == [1]
+        yield f"The scorer called {_join(each)}; a person should look at {'it' if single else 'them'}."
 
 
-def _unusual(tables: Tables, _: Period) -> Iterator[str]:
+def _unusual(tables: Tables) -> Iterator[str]:
     rows = list(tables["anomalies"].records())
-    for row in rows[:CURRENCIES_MAX]:
+    for row in rows[:UNUSUAL_MAX]:
         money = _money(row["currency"])
         yield (
             f"{row['measure']} on {day_words(row['day'])} was {money(row['amount'])} {row['currency']}, where "
             f"{money(row['usual'])} is usual for that weekday."
         )
-    if len(rows) > CURRENCIES_MAX:
+    if len(rows) > UNUSUAL_MAX:
         yield f"Altogether {_count(len(rows))} such figures are unusual."
 
 
-def _ahead(tables: Tables, _: Period) -> Iterator[str]:
+def _ahead(tables: Tables) -> Iterator[str]:
     totals = {row["currency"]: row for row in _totals(tables["forecast"])}
+    ahead = [each for each in tables["forecast"].records() if each["expected"] is not None]
     for row in tables["forecast_quality"].records():
-        ahead = [each for each in tables["forecast"].records() if each["expected"] is not None]
         days = sum(1 for each in ahead if each["currency"] == row["currency"])
         if row["currency"] in _currencies(tables):
             yield (
                 f"The {days} days that follow may bring {_money(row['currency'])(totals[row['currency']]['expected'])} "
-                f"{row['currency']} gross, {_trusted(row)}."
+                f"{row['currency']} gross; {_trusted(row)}."
             )
 
 
 def _trusted(row: Record) -> str:
     """What the forecast's past error says."""
     if row["error"] is None:
-        return "though too few days are known to say how good that is"
-    better = "better" if row["naive_error"] is not None and row["error"] < row["naive_error"] else "no better"
-    known = f"on the days already past its error was {row['error']}, {better} than repeating the last week"
-    return known if row["naive_error"] is None else f"{known} ({row['naive_error']})"
+        return "too few days are known to say how good that is"
+    known = f"on the days already past its error was {row['error']}"
+    if row["naive_error"] is None:
+        return known
+    better = "less than" if row["error"] < row["naive_error"] else "no less than"
+    return f"{known}, {better} that of repeating the last week ({row['naive_error']})"
 
 
-def _settled(tables: Tables, _: Period) -> Iterator[str]:
+def _settled(tables: Tables) -> Iterator[str]:
     if "settlement" in tables:
         results = {row["result"]: row["rows"] for row in tables["settlement"].records()}
         wrong = [
@@ -190,23 +188,6 @@ def _settled(tables: Tables, _: Period) -> Iterator[str]:
         found = f"but {_join(wrong)}" if wrong else "and nothing differs"
         rows = _counted(results["Rows in the file"], "row")
         yield f"Of the settlement file's {rows} {_count(results['Matched'])} match, {found}."
-
-
-_PARTS: Final[tuple[Callable[[Tables, Period], Iterator[str]], ...]] = (
-    _booked,
-    _compared,
-    _strongest,
-    _sources,
-    _success,
-    _held,
-    _open,
-    _attention,
-    _refused,
-    _risk,
-    _unusual,
-    _ahead,
-    _settled,
-)
 
 
 def _totals(table: Table) -> list[Record]:

@@ -32,7 +32,7 @@ async def narrative(tables: Mapping[str, Table], period: Period, model: ModelWri
             note = f"The model did not answer ({failed.reason}), so this was composed from the tables."
         else:
             written = from_model(text, name, known)
-            if written.sentences:
+            if written.paragraphs:
                 return written
             note = "Every sentence of the model held a number that no table has, so this was composed from the tables."
     return Narrative(tuple(supported(composed(tables, period), known)), COMPOSED, note)
@@ -46,13 +46,18 @@ def supported(said: list[str], known: Figures) -> list[str]:
 
 
 def from_model(text: str, name: str, known: Figures) -> Narrative:
-    """The model's sentences that hold, and a note on those that were dropped."""
-    said = [mask(sentence) for sentence in sentences(text)]
-    kept = tuple(sentence for sentence in said if known.hold(sentence))
-    dropped = len(said) - len(kept)
+    """The model's sentences that hold, by its paragraphs, and a note on those that were dropped."""
+    kept: list[str] = []
+    dropped = 0
+    for paragraph in text.splitlines():
+        said = [mask(sentence) for sentence in sentences(paragraph)]
+        holding = [sentence for sentence in said if known.hold(sentence)]
+        dropped += len(said) - len(holding)
+        if holding:
+            kept.append(" ".join(holding))
     note = ""
     if dropped:
         many = f"{dropped} sentences were dropped: they held numbers"
         note = f"{many if dropped > 1 else '1 sentence was dropped: it held a number'} that no table has."
     author = f"written by the model {name} from the tables; its numbers were checked, its words were not"
-    return Narrative(kept, author, note, dropped)
+    return Narrative(tuple(kept), author, note, dropped)

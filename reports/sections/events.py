@@ -65,8 +65,8 @@ async def refused(reading: Reading) -> Table:
         group = {"_id": {"source": _text("source"), "reason": "$reason"}, "n": {"$sum": 1}}
         rows = await reading.rows("rejections", [{"$match": wanted}, {"$group": group}])
         kept = await reading.database["rejections"].find_one({}, {"at": 1}, sort=[("$natural", 1)])
-        reach = f"it reaches back to {period.local(kept['at']):%Y-%m-%d %H:%M}" if kept else "it is empty"
-        about = f"Refused requests in the bounded log, by reason ({reach}); before that, some may be missing."
+        about = "Refused requests, by reason, from a log of bounded size"
+        about += f" that reaches back to {period.local(kept['at']):%Y-%m-%d %H:%M}." if kept else ", which is empty."
     rows.sort(key=lambda row: (-row["n"], row["_id"]["source"], row["_id"]["reason"]))
     total = sum(row["n"] for row in rows)
     built = Builder(

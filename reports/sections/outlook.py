@@ -18,7 +18,9 @@ WEEKS_MIN: Final = 4
 SPREADS: Final = 4
 """How many times the usual spread makes a day unusual: with a normal spread, one day in some 16,000."""
 SHARE: Final = 0.25
-"""And by at least this part of the usual: a wallet that never varies is not alarmed about by a coffee."""
+"""And by at least this part of the usual, so that a series that never varies does not alarm about a coffee."""
+OF_GROSS: Final = 0.05
+"""And by at least this part of the weekday's usual gross: refunds and disputes are few, so their own usual says little."""
 MEASURES: Final = (("gross", "Gross"), ("refunded", "Refunded"), ("disputed", "Disputed"))
 DAYS_AHEAD: Final = 14
 DAYS_SHOWN: Final = 28
@@ -62,7 +64,8 @@ def anomalies(days: ByDay, period: Period, currencies: list[str], today: date) -
         "anomalies",
         "Unusual days",
         f"Days that differ from the median of the same weekday in the {WEEKS} weeks before by more than {SPREADS} times what "
-        "those weeks differ among themselves, and by more than a quarter. It needs four such weeks.",
+        "those weeks differ among themselves and by more than a quarter; refunds and disputes above it, by more than a "
+        f"twentieth of the usual gross. It needs {WEEKS_MIN} such weeks.",
         empty=f"No day stands out, or fewer than {WEEKS_MIN} weeks are known.",
     )
 
@@ -72,15 +75,20 @@ def _first_day(days: ByDay, currency: str) -> date:
 
 
 def _unusual(days: ByDay, currency: str, day: date, name: str, began: date) -> int | None:
-    """What is usual, when the day is not."""
+    """What is usual, when the day is not. Refunds and disputes below the usual are nobody's alarm."""
     earlier = [day - timedelta(days=7 * week) for week in range(1, WEEKS + 1)]
-    known = [getattr(days.get((currency, each), Flow()), name) for each in earlier if each >= began]
-    if len(known) < WEEKS_MIN:
+    flows = [days.get((currency, each), Flow()) for each in earlier if each >= began]
+    if len(flows) < WEEKS_MIN:
         return None
+    known = [getattr(flow, name) for flow in flows]
     usual = round(median(known))
     spread = 1.4826 * median(abs(value - usual) for value in known)  # of a normal distribution its standard deviation
-    away = abs(getattr(days.get((currency, day), Flow()), name) - usual)
-    return usual if away > max(SPREADS * spread, SHARE * abs(usual), 1) else None
+    amount = getattr(days.get((currency, day), Flow()), name)
+    away = abs(amount - usual) if name == "gross" else amount - usual
+    if min(known) <= amount <= max(known):
+        return None
+    gross = median(flow.gross for flow in flows)
+    return usual if away > max(SPREADS * spread, SHARE * abs(usual), OF_GROSS * gross, 1) else None
 
 
 def forecasts(days: ByDay, currencies: list[str], last: date) -> tuple[Table, Table]:
