@@ -9,6 +9,7 @@ import httpx2
 from google import genai
 from google.genai import types
 from google.genai.errors import APIError
+from pydantic import BaseModel
 
 from gateway.analysis.prompt import INSTRUCTION, Again, Answer, NotAnswered
 
@@ -20,10 +21,21 @@ _BLOCKED: Final = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CO
 
 
 class Gemini:
-    """A client for one model. `timeout_s` bounds one attempt; the caller puts a deadline around all of them."""
+    """A client for one model and one kind of question: what it is told first, and the shape of its answer. `timeout_s` bounds
+    one attempt; the caller puts a deadline around all of them."""
 
-    def __init__(self, *, api_key: str, model: str, base_url: str | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        model: str,
+        base_url: str | None,
+        timeout_s: float,
+        instruction: str = INSTRUCTION,
+        schema: type[BaseModel] = Answer,
+    ) -> None:
         self._model = model
+        self._schema = schema
         # Our own transport: which one the SDK picks depends on what else is installed, and it follows redirects,
         # which would carry the key to another host.
         self._http = httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False)
@@ -32,16 +44,16 @@ class Gemini:
         )
         self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
         self._config = types.GenerateContentConfig(
-            system_instruction=INSTRUCTION,
+            system_instruction=instruction,
             response_mime_type="application/json",
-            response_schema=Answer,
+            response_schema=schema,
             max_output_tokens=OUTPUT_TOKENS_MAX,
             temperature=0.2,
             automatic_continuation=False,
         )
 
-    async def ask(self, text: str) -> Answer:
-        """The model's answer to the facts in `text`. Raises `NotAnswered`."""
+    async def ask(self, text: str) -> Any:
+        """The model's answer to the facts in `text`, an instance of `schema`. Raises `NotAnswered`."""
         try:
             response = await self._client.aio.models.generate_content(
                 model=self._model, contents=text, config=self._config
@@ -55,7 +67,7 @@ class Gemini:
         except (ValueError, TypeError, KeyError, AttributeError):
             # A 200 that is not JSON, or JSON of another shape: the SDK lets its parser's errors through.
             raise NotAnswered("not_json", again="never") from None
-        if not isinstance(response.parsed, Answer):
+        if not isinstance(response.parsed, self._schema):
             raise NotAnswered(_why_unparsed(response), again="never")
         return response.parsed
 

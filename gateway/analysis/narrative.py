@@ -122,7 +122,8 @@ class Narrator:
         async def ask_once() -> Answer:
             if not self._budget.take():
                 raise NotAnswered("budget", again="later")
-            return await gemini.ask(text)
+            answer: Answer = await gemini.ask(text)
+            return answer
 
         answer = await within_deadline(ask_once, deadline_s=self._deadline_s)
         self._asked, self._last_reason = True, None

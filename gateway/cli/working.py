@@ -33,6 +33,7 @@ from gateway.settings import Settings, load_settings
 from gateway.supervisor import on_orphaned
 from gateway.web import calm_garbage_collection
 from gateway.worker import Worker
+from reports.schedule import report_apart, report_regularly
 
 NICENESS: Final = 5
 """Answering a sender comes before applying what it sent: a backlog waits, a sender gives up."""
@@ -95,6 +96,7 @@ async def _work(settings: Settings) -> None:
             asyncio.create_task(watch_refusals(database, stop)),
             asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
             asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),
+            asyncio.create_task(report_regularly(database, settings, report_apart(uri, settings), stop)),
         ]
         try:
             await asyncio.gather(*tasks)
