@@ -50,7 +50,7 @@ def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock
     endpoint = webhook_endpoint(settings, sources, reception, rejections, limits, clock)
     door = Door(KeyRing(lambda: database), limits)
     managed = ManagedSources(database, cipher, settings, clock=clock)
-    mcp = mcp_endpoint(lambda: database, door, settings, clock=clock)
+    mcp = mcp_endpoint(lambda: database, door, settings, cipher, clock=clock)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -5,7 +5,15 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from gateway.queries.reading import Database
 
 INDEXES = {
-    "objects": [IndexModel([("object_id", ASCENDING)])],
+    "objects": [
+        IndexModel([("object_id", ASCENDING)]),
+        # Partial: only subscriptions are in it, which are few beside payments.
+        IndexModel(
+            [("kind", ASCENDING), ("state", ASCENDING)],
+            name="subscriptions",
+            partialFilterExpression={"kind": "subscription"},
+        ),
+    ],
     "wallets": [IndexModel([("owner", ASCENDING)])],
     "incidents": [IndexModel([("at", DESCENDING)])],
     # Partial: only the few events that went wrong are in it, so accepting and applying events costs nothing more.
