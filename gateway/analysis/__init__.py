@@ -9,5 +9,7 @@ prompt       an insight → what Gemini is told, and the shape of its answer
 budget       how often Gemini may be asked, and when it is left alone
 retrying     the attempts of one question, within one deadline
 gemini       one question to Gemini, with its failures given names
+forecast     a daily series → the days ahead, with bands and the error a backtest measured
+number_words, figures_in_words  a narrative without the sentences whose numbers its facts do not hold
 narrative    the story around that question: cache, tries, pending rows
 """

@@ -8,6 +8,7 @@
     history     what moved it, newest first, page by page
     allowance   what it holds and what may still go out of it today and this month
     statement   what came and went, each movement once with the state it is in now
+    context     what an agent may know before it decides about a payment, a wallet or a period
     fraud       what looked risky in a period
     metrics     what was moved, received and refused in a period
     refusals    what was refused at the door, row by row, and the spikes in it

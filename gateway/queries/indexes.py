@@ -15,7 +15,7 @@ INDEXES = {
         ),
     ],
     "wallets": [IndexModel([("owner", ASCENDING)])],
-    "incidents": [IndexModel([("at", DESCENDING)])],
+    "incidents": [IndexModel([("at", DESCENDING)]), IndexModel([("event_id", ASCENDING)])],
     # Partial: only the few events that went wrong are in it, so accepting and applying events costs nothing more.
     "events": [
         IndexModel(

@@ -1,0 +1,36 @@
+"""How the providers did lately: from the newest payments that ended in a period, so that the question costs the same on any day."""
+
+from collections import defaultdict
+from typing import Any, Final
+
+from gateway.insights.routing import ProviderRecord, median_ms
+from gateway.queries.counted import within
+from gateway.queries.period import Period
+from gateway.queries.reading import Database
+
+PAYMENTS_MAX: Final = 5_000
+"""The newest ones that are looked at."""
+
+
+async def provider_records(database: Database, period: Period, *, currency: str | None = None) -> list[ProviderRecord]:
+    """One record per source that payments came from, by name; none without payments. With `currency`, of that one only."""
+    ended: dict[str, Any] = {"at": within(period), "kind": {"$in": ["capture", "state"]}}
+    if currency:
+        ended["currency"] = currency
+    pipeline: list[dict[str, Any]] = [
+        {"$match": ended},
+        {"$sort": {"at": -1}},
+        {"$limit": PAYMENTS_MAX},
+        {"$match": {"$or": [{"kind": "capture"}, {"change.to": "FAILED", "object": {"$regex": "^[^:]+:payment:"}}]}},
+        {"$project": {"_id": 0, "source": 1, "kind": 1, "ms": {"$subtract": ["$at", "$occurred_at"]}}},
+    ]
+    delays: defaultdict[str, list[float]] = defaultdict(list)
+    attempts: defaultdict[str, int] = defaultdict(int)
+    async for payment in await database.transactions.aggregate(pipeline):
+        attempts[payment["source"]] += 1
+        if payment["kind"] == "capture":
+            delays[payment["source"]].append(payment["ms"] / 1000)
+    return [
+        ProviderRecord(source, count, len(delays[source]), median_ms(delays[source]))
+        for source, count in sorted(attempts.items())
+    ]
