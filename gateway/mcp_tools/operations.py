@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway import __version__
-from gateway.mcp_tools.asking import Around, Cursor, Limit, Name, PeriodText, of_period
+from gateway.mcp_tools.asking import Around, Cursor, IncludeUntrusted, Limit, Name, PeriodText, of_period
 from gateway.queries.alerts import Alerts, find_alerts
 from gateway.queries.audits import audit_report
 from gateway.queries.basis import Basis
@@ -97,10 +97,16 @@ class Operations:
         )
 
     async def get_active_alerts(
-        self, severity: Severity = None, limit: Limit = 20, cursor: Cursor = None
+        self,
+        severity: Severity = None,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        include_untrusted: IncludeUntrusted = False,
     ) -> ToldAlerts:
         """The open alerts, newest first, in pages: broken invariants, parked events, attacks, requests of agents."""
-        found = await find_alerts(self.around.database(), severity=severity, limit=limit, cursor=cursor)
+        found = await find_alerts(
+            self.around.database(), severity=severity, limit=limit, cursor=cursor, include_untrusted=include_untrusted
+        )
         since = min((alert.at for alert in found.alerts), default=None)
         basis = Basis(since=since, until=self.around.now(), events=len(found.alerts), model=None)
         return ToldAlerts(**found.model_dump(), basis=basis)

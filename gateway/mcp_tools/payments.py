@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gateway.mcp_tools.asking import Around, Currency, IncludeUntrusted, PaymentId
 from gateway.queries.basis import Basis
+from gateway.queries.context import PaymentContext, payment_context
 from gateway.queries.payments import PaymentStatus, payment_status
 from gateway.queries.untrusted import UntrustedText, untrusted_texts
 from gateway.queries.verification import Verification, verify_payment
@@ -18,15 +19,17 @@ Amount = Annotated[
 
 
 class VerifiedPayment(Verification):
-    """With what it rests on."""
+    """With what is known about its risk, owner and providers, and what it rests on."""
 
+    ai_payment_context: PaymentContext
     untrusted: list[UntrustedText] | None
     basis: Basis
 
 
 class ToldPayment(PaymentStatus):
-    """With what it rests on. `untrusted` is null unless it was asked for."""
+    """With what is known about its risk, owner and providers, and what it rests on. `untrusted` is null unless asked for."""
 
+    ai_payment_context: PaymentContext
     untrusted: list[UntrustedText] | None
     basis: Basis
 
@@ -48,7 +51,10 @@ class Payments:
         it is this much. An unknown payment is an error, never "verified"."""
         found, status = await verify_payment(self.around.database(), payment_id, amount=amount, currency=currency)
         texts = await self._texts(status, include_untrusted)
-        return VerifiedPayment(**found.model_dump(), untrusted=texts, basis=self._basis(status))
+        context = await payment_context(self.around.database(), payment_id, now=self.around.now())
+        return VerifiedPayment(
+            **found.model_dump(), ai_payment_context=context, untrusted=texts, basis=self._basis(status)
+        )
 
     async def get_payment_status(
         self, payment_id: PaymentId, include_untrusted: IncludeUntrusted = False
@@ -56,7 +62,10 @@ class Payments:
         """State, ledger transactions, latest event's outcome and risk of one payment, refund or transfer."""
         status = await payment_status(self.around.database(), payment_id)
         texts = await self._texts(status, include_untrusted)
-        return ToldPayment(**status.model_dump(), untrusted=texts, basis=self._basis(status))
+        context = await payment_context(self.around.database(), payment_id, now=self.around.now())
+        return ToldPayment(
+            **status.model_dump(), ai_payment_context=context, untrusted=texts, basis=self._basis(status)
+        )
 
     async def _texts(self, status: PaymentStatus, wanted: bool) -> list[UntrustedText] | None:
         """Reading what a sender wrote is reading what is confidential: it is kept who did."""

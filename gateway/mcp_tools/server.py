@@ -11,6 +11,7 @@ from mcp.server.mcpserver import MCPServer
 
 from gateway import __version__
 from gateway.mcp_tools.asking import Around
+from gateway.mcp_tools.confirming import confirmed_within
 from gateway.mcp_tools.prompts import add_prompts
 from gateway.mcp_tools.resources import add_resources
 from gateway.mcp_tools.scopes import Scoped
@@ -60,6 +61,7 @@ def build_mcp(
             ("tools/list", "prompts/list", "resources/list", "resources/templates/list"), LISTS_FRESH
         ),
         subscriptions=False,
+        request_state_security=confirmed_within(around.cipher, around.settings.mcp_confirm_s),
         auth=auth,
         token_verifier=token_verifier,
         log_level="WARNING",

@@ -30,7 +30,7 @@ class StrictTool(Tool):
     """A tool of ours."""
 
     @classmethod
-    def reading(cls, ask: Callable[..., Awaitable[BaseModel]], annotations: ToolAnnotations) -> Self:
+    def asking(cls, ask: Callable[..., Awaitable[BaseModel]], annotations: ToolAnnotations) -> Self:
         """The tool that asks: its name, description, arguments and output come from the function."""
         loose = Tool.from_function(ask, annotations=annotations, structured_output=True)
         lenient = loose.fn_metadata.arg_model

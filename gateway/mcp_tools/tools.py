@@ -6,10 +6,13 @@ from typing import Any, Final
 from mcp.server.mcpserver.tools import Tool
 
 from gateway.mcp_tools.asking import Around
+from gateway.mcp_tools.caps import read_caps
 from gateway.mcp_tools.compliance import Compliance
 from gateway.mcp_tools.insights import Insights
+from gateway.mcp_tools.moving import Moving
 from gateway.mcp_tools.operations import Operations
 from gateway.mcp_tools.payments import Payments
+from gateway.mcp_tools.recording import Recording
 from gateway.mcp_tools.reports import Reports
 from gateway.mcp_tools.strict import StrictTool
 from gateway.mcp_tools.subscriptions import Subscriptions
@@ -28,10 +31,12 @@ _READING: Final[Mapping[str, type[Any]]] = {
 
 
 def build_tools(around: Around, offered: Mapping[str, Terms]) -> list[Tool]:
-    """One tool per row of `offered`, in its order."""
+    """One tool per row of `offered`, in its order. Raises `CannotStart` for caps that cannot be read."""
     reading = {toolset: questions(around) for toolset, questions in _READING.items()}
-    return [
-        StrictTool.reading(getattr(reading[terms.toolset], name), terms.annotations)
-        for name, terms in offered.items()
-        if not terms.writes
-    ]
+    moving, recording = Moving(around, read_caps(around.settings)), Recording(around)
+    tools: list[Tool] = []
+    for name, terms in offered.items():
+        writing: Any = moving if terms.confirmed else recording
+        source = writing if terms.writes else reading[terms.toolset]
+        tools.append(StrictTool.asking(getattr(source, name), terms.annotations))
+    return tools

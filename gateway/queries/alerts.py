@@ -1,10 +1,16 @@
 """What a person has to look at: the alerts that are open, and those that were."""
 
 from datetime import datetime
+from typing import Final
 
 from gateway.errors import NotFound
 from gateway.queries.reading import Answer, Database, Document, answered_within, identifier, page_size
 from gateway.queries.timed_paging import older_than, timed_cursor
+
+AGENT_ALERT: Final = "agent"
+"""The kind of an alert that an agent raised; an agent may resolve these and no others."""
+REQUEST_ALERT: Final = "agent_request"
+"""The kind of an alert about what an agent asks a person or a provider to do."""
 
 
 class AlertRow(Answer):
@@ -18,6 +24,8 @@ class AlertRow(Answer):
     at: datetime
     seen_at: datetime
     resolved_at: datetime | None
+    untrusted: str | None
+    """What an agent wrote when it raised this one; null for the gateway's own alerts, and unless it was asked for."""
 
 
 class Alerts(Answer):
@@ -35,6 +43,7 @@ async def find_alerts(
     only_open: bool = True,
     limit: int = 20,
     cursor: str | None = None,
+    include_untrusted: bool = False,
 ) -> Alerts:
     """Raises `BadRequest` for a limit or cursor that is none."""
     page_size(limit)
@@ -48,7 +57,7 @@ async def find_alerts(
     page = found[:limit]
     return Alerts(
         open=still_open,
-        alerts=[alert_row(alert) for alert in page],
+        alerts=[alert_row(alert, include_untrusted=include_untrusted) for alert in page],
         next_cursor=timed_cursor(page[-1]) if len(found) > limit else None,
     )
 
@@ -63,8 +72,10 @@ async def find_alert(database: Database, alert_id: str) -> AlertRow:
     return alert_row(found)
 
 
-def alert_row(alert: Document) -> AlertRow:
+def alert_row(alert: Document, *, include_untrusted: bool = False) -> AlertRow:
+    """What an agent wrote stands in the evidence, apart from the summary, which is always ours."""
     return AlertRow(
         alert_id=alert["_id"],
         **{name: alert[name] for name in ("kind", "subject", "severity", "summary", "at", "seen_at", "resolved_at")},
+        untrusted=alert["evidence"].get("text") if include_untrusted and alert["kind"] == AGENT_ALERT else None,
     )

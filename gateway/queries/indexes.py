@@ -4,6 +4,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from gateway.queries.reading import Database
 
+_RECORDED_KEPT_S = 90 * 86_400
+"""What agents recorded, and their idempotency keys: a retry comes within minutes."""
+
 INDEXES = {
     "objects": [
         IndexModel([("object_id", ASCENDING)]),
@@ -15,6 +18,11 @@ INDEXES = {
         ),
     ],
     "wallets": [IndexModel([("owner", ASCENDING)])],
+    "recorded_metrics": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "recorded_errors": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_calls": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_spend": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_requests": [IndexModel([("payment", ASCENDING)]), IndexModel([("at", DESCENDING)])],
     "incidents": [IndexModel([("at", DESCENDING)]), IndexModel([("event_id", ASCENDING)])],
     # Partial: only the few events that went wrong are in it, so accepting and applying events costs nothing more.
     "events": [

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import BadRequest
+from gateway.ingress.providers.terms import AGENTS
 from gateway.money import NotMoney, minor_units
 from gateway.queries.payments import PaymentStatus, payment_status
 from gateway.queries.reading import Answer, Database, answered_within
@@ -12,7 +13,6 @@ DONE_STATES: Final = frozenset(
     {"CAPTURED", "PARTIALLY_REFUNDED", "SUCCEEDED", "PROCESSED", "COMPLETED", "PAID", "REINSTATED", "WON"}
 )
 """In which the money of an object has moved and stands."""
-SOURCE_OF_AGENTS: Final = "agents"
 
 
 class PaymentCheck(Answer):
@@ -69,7 +69,7 @@ async def verify_payment(
 
 def _stored(status: PaymentStatus) -> PaymentCheck:
     """What is stored was signed: the door stores nothing else. What an agent asked for was never signed by a provider."""
-    if status.source == SOURCE_OF_AGENTS:
+    if status.source == AGENTS:
         return PaymentCheck(name="signed", holds=True, found="asked for by an agent with a key, not told by a provider")
     if status.event_id is None:
         return PaymentCheck(name="signed", holds=None, found="its event is not stored any more")

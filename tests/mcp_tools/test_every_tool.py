@@ -56,7 +56,9 @@ async def _more(served: Served) -> None:
     )
     await database.transactions.insert_one(
         {
-            "_id": "state:sub_1", "seq": 77, "kind": "state", "object": "stripe:subscription:sub_1", "at": NOW - timedelta(minutes=1), "legs": [],
+            "_id": "state:sub_1", "seq": 77, "kind": "state", "object": "stripe:subscription:sub_1",
+            "at": NOW - timedelta(minutes=1),
+            "legs": [],
             "change": {"from": "NEW", "to": "ACTIVE"}, "wallets": [], "currency": "", "amount_minor": 0,
             "occurred_at": NOW, "event_id": CAPTURE_EVENT,
         }
