@@ -55,7 +55,7 @@ class Gate:
                 headers["Allow"] = "POST"
             await problem_response(error, headers)(scope, receive, send)
             return
-        await self._app(scope, _replayed(messages, receive), send)
+        await self._app(_trimmed(scope), _replayed(messages, receive), send)
 
     def _scope_needed(self, messages: list[Message]) -> str | None:
         """The scope of the tool or resource that is asked for; None for every other message, which the SDK judges."""
@@ -88,6 +88,12 @@ async def _body(receive: Receive, timeout_s: float) -> list[Message]:
     except TimeoutError:
         raise SlowBody("The body did not arrive in time.") from None
     return messages
+
+
+def _trimmed(scope: Scope) -> Scope:
+    """Header values without the blanks around them: they are no part of the value (RFC 9110, 5.5), and the parser leaves those
+    behind it."""
+    return {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
 
 
 def _replayed(messages: list[Message], receive: Receive) -> Receive:

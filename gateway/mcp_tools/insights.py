@@ -13,9 +13,13 @@ from gateway.queries.counted import Count
 from gateway.queries.fraud import FraudPatterns, fraud_patterns
 from gateway.queries.health import health
 from gateway.queries.metrics import CurrencyTotals, PaymentMetrics, payment_metrics
-from gateway.queries.reading import Answer
+from gateway.queries.reading import ID_LENGTH_MAX, Answer
 from gateway.queries.revenue import Breakdown, Revenue, revenue
 
+OnlyWallet = Annotated[
+    str | None,
+    Field(min_length=1, max_length=ID_LENGTH_MAX, description="Only this owner, or this wallet as CUR:owner"),
+]
 BreakdownName = Annotated[Breakdown, Field(description="Length of a step")]
 
 
@@ -65,7 +69,7 @@ class Insights:
     around: Around
 
     async def detect_fraud_patterns(
-        self, period: PeriodText = "week", wallet_id: WalletId | None = None, limit: Limit = 10
+        self, period: PeriodText = "week", wallet_id: OnlyWallet = None, limit: Limit = 10
     ) -> ToldFraud:
         """Risk levels, their reasons and the riskiest events of a period; `note` says so when nothing was scored."""
         asked = self.around.period(period)

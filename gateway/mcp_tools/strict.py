@@ -38,6 +38,7 @@ class StrictTool(Tool):
         fields = {name: getattr(loose, name) for name in Tool.model_fields}
         fields["fn_metadata"] = loose.fn_metadata.model_copy(update={"arg_model": exact})
         fields["fn"] = _masking(ask)
+        fields["description"] = " ".join(loose.description.split())
         fields["parameters"] = exact.model_json_schema(by_alias=True)
         return cls(**fields)
 
