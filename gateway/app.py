@@ -22,6 +22,7 @@ from gateway.ingress.endpoint import WebhookEndpoint
 from gateway.ingress.providers.sources import Source, window_of
 from gateway.ingress.providers.stored import OpenSources
 from gateway.mcp_tools.http import mcp_endpoint
+from gateway.mcp_tools.server import Additions
 from gateway.mongo.client import connect
 from gateway.monitoring.metrics import ACKNOWLEDGED, ANSWERS, SOURCES_NOT_REFRESHED, count_refusal
 from gateway.pipeline import Incidents, Reception
@@ -30,8 +31,11 @@ from gateway.schema import prepare
 from gateway.settings import Settings
 
 
-def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock) -> Starlette:
-    """The application of one web process. Raises `CannotStart` for settings that are unsafe."""
+def build_app(
+    settings: Settings, mongo_uri: str, *, clock: Clock = system_clock, additions: Additions | None = None
+) -> Starlette:
+    """The application of one web process. `additions` are the conformance tests'. Raises `CannotStart` for settings that are
+    unsafe."""
     limits = Limits(settings)
     client = connect(mongo_uri, settings)
     database = client[settings.mongo_database]
@@ -50,7 +54,7 @@ def build_app(settings: Settings, mongo_uri: str, *, clock: Clock = system_clock
     endpoint = webhook_endpoint(settings, sources, reception, rejections, limits, clock)
     door = Door(KeyRing(lambda: database), limits)
     managed = ManagedSources(database, cipher, settings, clock=clock)
-    mcp = mcp_endpoint(lambda: database, door, settings, clock=clock)
+    mcp = mcp_endpoint(lambda: database, door, settings, cipher, clock=clock, additions=additions)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     )
     kyc_level_default: str = "BASIC"
 
+    # Agents: what they are offered, and how much of each currency one of them may move
+    mcp_toolsets: str = ""
+    mcp_write_tools: str = ""
+    mcp_cap_per_call: str = "{}"
+    mcp_cap_per_day: str = "{}"
+    mcp_confirm_s: int = Field(default=300, ge=10, le=3_600)
+
     # The model, asked for a narrative about few events; without a key it is absent and says so
     gemini_api_key: SecretStr | None = None
     gemini_model: str = "gemini-2.5-flash"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.events.standing import WAITING
 from gateway.queries.reading import Database
 
 LINK_BYTES: Final = 32

@@ -1,8 +1,8 @@
 """Who did what: every change that a person or a program made by command or API, and every reading of what is confidential.
 
-    _id, at, act ("event.replay", "key.create"), subject (what it was done to), by, via (command or api), details
+    _id, at, act ("event.replay", "key.create"), subject (what it was done to), by, via (command, api or mcp), details
 
-Acts are only ever added. `by` is the operating system's user for a command, the key for the API.
+Acts are only ever added. `by` is the operating system's user for a command, the key for the API and for agents.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ async def ensure_acts(database: Database) -> None:
 async def note_act(
     database: Database, *, act: str, subject: str, by: str, via: str, details: Mapping[str, Any], now: datetime
 ) -> None:
-    """Durable when this returns. `via` is "command" or "api"; `details` never hold a secret or a payload."""
+    """Durable when this returns. `via` is "command", "api" or "mcp"; `details` never hold a secret or a payload."""
     await database["acts"].insert_one(
         {
             "at": now,

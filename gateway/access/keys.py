@@ -18,8 +18,21 @@ from gateway.errors import BadRequest, NotFound
 
 Database = AsyncDatabase[dict[str, Any]]
 
-SCOPES: Final = ("payments:read", "wallets:read", "insights:read", "events:read", "reports:read", "ops:read", "admin")
-"""Each opens what its name says and nothing else; `admin` changes things."""
+SCOPES: Final = (
+    "payments:read",
+    "wallets:read",
+    "insights:read",
+    "events:read",
+    "reports:read",
+    "ops:read",
+    "audit:read",
+    "audit:export",
+    "wallets:write",
+    "refunds:write",
+    "ops:write",
+    "admin",
+)
+"""Each opens what its name says and nothing else; `admin` changes things, the others that write are for agents (see mcp_tools)."""
 
 NAME_LENGTH_MAX: Final = 100
 KEYS_LISTED_MAX: Final = 1_000

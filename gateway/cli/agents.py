@@ -18,4 +18,4 @@ def mcp(data_dir: DataDir = None) -> None:
 
 async def _mcp(settings: Settings) -> None:
     async with reach(settings) as uri, connect(uri, settings) as client:
-        await serve_stdio(client[settings.mongo_database])
+        await serve_stdio(client[settings.mongo_database], settings)

@@ -14,7 +14,7 @@ async def main() -> None:
     if settings.mongo_url is None:
         raise CannotStart("MONGO_URL is not set; without it use: gateway mcp.")
     async with connect(settings.mongo_url.get_secret_value(), settings) as client:
-        await serve_stdio(client[settings.mongo_database])
+        await serve_stdio(client[settings.mongo_database], settings)
 
 
 if __name__ == "__main__":

@@ -14,27 +14,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access.door import Door, bearer_key, challenge
 from gateway.errors import GatewayError, ScopeMissing, SlowBody, TooLarge, WrongMethod
-from gateway.mcp_tools.tools import SCOPE_OF_TOOL
+from gateway.mcp_tools.resources import SCOPE_OF_SCHEME
+from gateway.mcp_tools.terms import Terms, scopes_of
 from gateway.problem import problem_response
 
 BODY_BYTES_MAX: Final = 262_144
 """Of one JSON-RPC message; the largest that a tool of ours takes is a hundredth of it."""
 
-ALL_SCOPES: Final = " ".join(sorted(set(SCOPE_OF_TOOL.values())))
-
 
 class Gate:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, door: Door, body_timeout_s: float, metadata_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, door: Door, body_timeout_s: float, metadata_url: str, offered: Mapping[str, Terms]
+    ) -> None:
         self._app = app
         self._door = door
         self._body_timeout_s = body_timeout_s
         self._metadata_url = metadata_url
+        self._scope_of_tool = {name: terms.scope for name, terms in offered.items()}
+        self._every_scope = " ".join(scopes_of(offered))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Only POST: a stateless server has no stream to GET and no session to DELETE (the transport allows the 405)."""
-        needed = ALL_SCOPES
+        challenged = self._every_scope
         try:
             if scope["method"] != "POST":
                 raise WrongMethod("POST JSON-RPC messages here.")
@@ -42,16 +45,33 @@ class Gate:
             key = bearer_key(Headers(scope=scope))
             principal = await self._door.identify(key, address=address, group="api")
             messages = await _body(receive, self._body_timeout_s)
-            needed = _scope_needed(messages) or ALL_SCOPES
-            if needed in SCOPE_OF_TOOL.values() and needed not in principal.scopes:
+            needed = self._scope_needed(messages)
+            if needed is not None and needed not in principal.scopes:
+                challenged = needed
                 raise ScopeMissing(f"This key lacks the scope {needed}.")
         except GatewayError as error:
-            headers = challenge(error, scope=needed, resource_metadata=self._metadata_url)
+            headers = challenge(error, scope=challenged, resource_metadata=self._metadata_url)
             if isinstance(error, WrongMethod):
                 headers["Allow"] = "POST"
             await problem_response(error, headers)(scope, receive, send)
             return
-        await self._app(scope, _replayed(messages, receive), send)
+        await self._app(_trimmed(scope), _replayed(messages, receive), send)
+
+    def _scope_needed(self, messages: list[Message]) -> str | None:
+        """The scope of the tool or resource that is asked for; None for every other message, which the SDK judges."""
+        try:
+            call: Any = orjson.loads(b"".join(message.get("body", b"") for message in messages))
+        except orjson.JSONDecodeError:
+            return None
+        parameters = call.get("params") if isinstance(call, Mapping) else None
+        if not isinstance(parameters, Mapping):
+            return None
+        name, uri = parameters.get("name"), parameters.get("uri")
+        if call.get("method") == "tools/call" and isinstance(name, str):
+            return self._scope_of_tool.get(name)
+        if call.get("method") == "resources/read" and isinstance(uri, str):
+            return SCOPE_OF_SCHEME.get(uri.partition(":")[0])
+        return None
 
 
 async def _body(receive: Receive, timeout_s: float) -> list[Message]:
@@ -70,6 +90,12 @@ async def _body(receive: Receive, timeout_s: float) -> list[Message]:
     return messages
 
 
+def _trimmed(scope: Scope) -> Scope:
+    """Header values without the blanks around them: they are no part of the value (RFC 9110, 5.5), and the parser leaves those
+    behind it."""
+    return {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
+
+
 def _replayed(messages: list[Message], receive: Receive) -> Receive:
     waiting = iter(messages)
 
@@ -79,16 +105,3 @@ def _replayed(messages: list[Message], receive: Receive) -> Receive:
         return await receive()
 
     return replay
-
-
-def _scope_needed(messages: list[Message]) -> str | None:
-    """The scope of the tool that is called; None for every other message, which the SDK judges."""
-    try:
-        call: Any = orjson.loads(b"".join(message.get("body", b"") for message in messages))
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(call, Mapping) or call.get("method") != "tools/call":
-        return None
-    parameters = call.get("params")
-    name = parameters.get("name") if isinstance(parameters, Mapping) else None
-    return SCOPE_OF_TOOL.get(name) if isinstance(name, str) else None

@@ -18,11 +18,12 @@ from starlette.routing import Route
 from gateway.access.door import Door
 from gateway.access.keyring import KeyRing
 from gateway.clock import Clock, system_clock
+from gateway.encryption import Cipher
 from gateway.errors import CannotStart, StoreUnavailable
+from gateway.mcp_tools.asking import Around, Caller
 from gateway.mcp_tools.gate import BODY_BYTES_MAX, Gate
-from gateway.mcp_tools.scopes import Caller
-from gateway.mcp_tools.server import build_mcp
-from gateway.mcp_tools.tools import SCOPE_OF_TOOL
+from gateway.mcp_tools.server import Additions, build_mcp
+from gateway.mcp_tools.terms import offered, scopes_of
 from gateway.queries.reading import Database
 from gateway.settings import Settings
 
@@ -43,11 +44,17 @@ class McpEndpoint:
 
 
 def mcp_endpoint(
-    database: Callable[[], Database], door: Door, settings: Settings, *, clock: Clock = system_clock
+    database: Callable[[], Database],
+    door: Door,
+    settings: Settings,
+    cipher: Cipher,
+    *,
+    clock: Clock = system_clock,
+    additions: Additions | None = None,
 ) -> McpEndpoint:
     """The endpoint at exactly `/mcp`, and the metadata that tells a client which scopes there are (RFC 9728).
 
-    Raises `CannotStart` when `public_url` is no URL.
+    Raises `CannotStart` when `public_url` is no URL, and for toolsets there are not.
     """
     base = _base_url(settings)
     resource = AnyHttpUrl(f"{base}{PATH}")
@@ -55,7 +62,8 @@ def mcp_endpoint(
         issuer_url=AnyHttpUrl(base), resource_server_url=resource, required_scopes=[], validate_token_resource=True
     )
     verifier = KeyVerifier(door.keys, str(resource))
-    server = build_mcp(database, _bearer_caller, clock=clock, auth=auth, token_verifier=verifier)
+    around = Around(database, _bearer_caller, settings, cipher, clock)
+    server = build_mcp(around, auth=auth, token_verifier=verifier, additions=additions)
     inner = server.streamable_http_app(
         streamable_http_path=PATH,
         stateless_http=True,
@@ -63,8 +71,9 @@ def mcp_endpoint(
         max_request_body_size=BODY_BYTES_MAX,
         transport_security=_allowed_hosts(settings),
     )
-    gate = Gate(inner, door, settings.body_timeout_s, str(build_resource_metadata_url(resource)))
-    scopes = sorted(set(SCOPE_OF_TOOL.values()))
+    tools = offered(settings)
+    scopes = scopes_of(tools)
+    gate = Gate(inner, door, settings.body_timeout_s, str(build_resource_metadata_url(resource)), tools)
     metadata = create_protected_resource_routes(resource, [AnyHttpUrl(base)], scopes, "Auto-Pay Gateway")
     return McpEndpoint([Route(PATH, gate), *metadata], server)
 

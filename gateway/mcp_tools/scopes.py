@@ -1,58 +1,98 @@
-"""Which tools a caller sees and may call: a list without them and a refused call, whatever the transport."""
+"""What a caller sees and may call: lists without the rest and refused calls, whatever the transport."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
-from gateway.mcp_tools.tools import SCOPE_OF_TOOL
+from gateway.mcp_tools.asking import Caller
+from gateway.mcp_tools.prompts import PROMPTS
+from gateway.mcp_tools.resources import SCOPE_OF_SCHEME, TEMPLATES
+from gateway.mcp_tools.terms import Terms
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is asking over MCP."""
-
-    key_id: str
-    scopes: frozenset[str]
+_NO_TOOL: Final = "There is no such tool for this key; tools/list names those there are."
+_NO_RESOURCE: Final = "There is no such resource for this key; resources/templates/list names the forms there are."
+_NO_PROMPT: Final = "There is no such prompt for this key; prompts/list names those there are."
 
 
 @dataclass(frozen=True, slots=True)
-class ScopedTools:
-    """Middleware of the SDK's server: filters the list, refuses the call, and logs each call with who made it."""
+class Scoped:
+    """Middleware of the SDK's server: filters the lists, refuses the calls, and logs each with who made it.
+
+    What is unknown and what is beyond the caller's scopes are the same to the caller (JSON-RPC −32602). `also` names what a
+    build adds to the tools of the table, for everybody.
+    """
 
     caller: Callable[[], Caller]
+    offered: Mapping[str, Terms]
+    also: frozenset[str] = frozenset()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        if ctx.method == "tools/list":
-            return _only(await call_next(ctx), self.caller().scopes)
-        if ctx.method == "tools/call":
-            return await self._call(ctx, call_next)
-        return await call_next(ctx)
+        match ctx.method:
+            case "tools/list":
+                return self._only(await call_next(ctx), "tools", "name", self._may_call)
+            case "resources/templates/list":
+                return self._only(await call_next(ctx), "resourceTemplates", "uriTemplate", self._may_use_template)
+            case "prompts/list":
+                return self._only(await call_next(ctx), "prompts", "name", self._may_prompt)
+            case "tools/call":
+                return await self._asked(ctx, call_next, "name", self._may_call, _NO_TOOL)
+            case "resources/read":
+                return await self._asked(ctx, call_next, "uri", self._may_read, _NO_RESOURCE)
+            case "prompts/get":
+                return await self._asked(ctx, call_next, "name", self._may_prompt, _NO_PROMPT)
+            case _:
+                return await call_next(ctx)
 
-    async def _call(self, context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """An unknown tool and one beyond the caller's scopes are the same to the caller (JSON-RPC −32602)."""
-        caller, name = self.caller(), (context.params or {}).get("name")
-        if not isinstance(name, str) or SCOPE_OF_TOOL.get(name) not in caller.scopes:
-            raise MCPError(
-                code=INVALID_PARAMS, message="There is no such tool for this key; tools/list names those there are."
-            )
+    async def _asked(
+        self,
+        context: ServerRequestContext[Any, Any],
+        call_next: CallNext,
+        field: str,
+        may: Callable[[str], bool],
+        refusal: str,
+    ) -> HandlerResult:
+        name = (context.params or {}).get(field)
+        if not isinstance(name, str) or not may(name):
+            data = {"uri": name} if field == "uri" and isinstance(name, str) else None
+            raise MCPError(code=INVALID_PARAMS, message=refusal, data=data)
         started = monotonic()
-        result = await call_next(context)
-        failed = isinstance(result, dict) and result.get("isError") is True
-        log.info(
-            "mcp.call", tool=name, key_id=caller.key_id, failed=failed, ms=round((monotonic() - started) * 1_000, 1)
-        )
-        return result
+        failed = True
+        try:
+            result = await call_next(context)
+            failed = isinstance(result, dict) and result.get("isError") is True
+            return result
+        finally:
+            log.info(
+                "mcp.call",
+                method=context.method,
+                name=name[:200],
+                key_id=self.caller().key_id,
+                failed=failed,
+                ms=round((monotonic() - started) * 1_000, 1),
+            )
 
+    def _only(self, listed: HandlerResult, field: str, name: str, may: Callable[[str], bool]) -> HandlerResult:
+        assert isinstance(listed, dict), "a result is in its wire form when it passes the middleware"
+        return {**listed, field: [entry for entry in listed[field] if may(entry[name])]}
 
-def _only(listed: HandlerResult, scopes: frozenset[str]) -> HandlerResult:
-    assert isinstance(listed, dict), "a result is in its wire form when it passes the middleware"
-    tools = [tool for tool in listed["tools"] if SCOPE_OF_TOOL[tool["name"]] in scopes]
-    return {**listed, "tools": tools}
+    def _may_call(self, name: str) -> bool:
+        terms = self.offered.get(name)
+        return name in self.also or (terms is not None and terms.scope in self.caller().scopes)
+
+    def _may_use_template(self, uri: str) -> bool:
+        return uri in self.also or (uri in TEMPLATES and TEMPLATES[uri].scope in self.caller().scopes)
+
+    def _may_read(self, uri: str) -> bool:
+        scheme = uri.partition(":")[0]
+        return scheme in self.also or SCOPE_OF_SCHEME.get(scheme) in self.caller().scopes
+
+    def _may_prompt(self, name: str) -> bool:
+        return name in self.also or (name in PROMPTS and PROMPTS[name].scope in self.caller().scopes)

@@ -2,18 +2,20 @@
 
 from typing import Final
 
+from gateway.access.keys import SCOPES
 from gateway.clock import Clock, system_clock
-from gateway.mcp_tools.scopes import Caller
+from gateway.encryption import open_cipher
+from gateway.mcp_tools.asking import Around, Caller
 from gateway.mcp_tools.server import build_mcp
-from gateway.mcp_tools.tools import SCOPE_OF_TOOL
 from gateway.queries.reading import Database
+from gateway.settings import Settings
 
-LOCAL: Final = Caller(key_id="stdio", scopes=frozenset(SCOPE_OF_TOOL.values()))
+LOCAL: Final = Caller(key_id="stdio", scopes=frozenset(SCOPES) - {"admin"})
 """Whoever can start the command reaches the database anyway: a key would protect nothing."""
 
 
-async def serve_stdio(database: Database, *, clock: Clock = system_clock) -> None:
+async def serve_stdio(database: Database, settings: Settings, *, clock: Clock = system_clock) -> None:
     """Serve until standard input ends. Meanwhile only the protocol reaches standard output: the SDK points the
-    descriptor at standard error, so logs and stray prints go there."""
-    server = build_mcp(lambda: database, lambda: LOCAL, clock=clock)
-    await server.run_stdio_async()
+    descriptor at standard error, so logs and stray prints go there. Raises `CannotStart`."""
+    around = Around(lambda: database, lambda: LOCAL, settings, open_cipher(settings), clock)
+    await build_mcp(around).run_stdio_async()

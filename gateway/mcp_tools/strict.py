@@ -8,7 +8,7 @@ The SDK ignores arguments it does not know, repeats refused values in its error 
 errors; an agent that misspelt a filter would read an answer to another question.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from mcp.server.mcpserver.context import Context
@@ -30,7 +30,7 @@ class StrictTool(Tool):
     """A tool of ours."""
 
     @classmethod
-    def reading(cls, ask: Callable[..., Awaitable[BaseModel]], annotations: ToolAnnotations) -> Self:
+    def asking(cls, ask: Callable[..., Awaitable[BaseModel]], annotations: ToolAnnotations) -> Self:
         """The tool that asks: its name, description, arguments and output come from the function."""
         loose = Tool.from_function(ask, annotations=annotations, structured_output=True)
         lenient = loose.fn_metadata.arg_model
@@ -38,6 +38,7 @@ class StrictTool(Tool):
         fields = {name: getattr(loose, name) for name in Tool.model_fields}
         fields["fn_metadata"] = loose.fn_metadata.model_copy(update={"arg_model": exact})
         fields["fn"] = _masking(ask)
+        fields["description"] = " ".join(loose.description.split())
         fields["parameters"] = exact.model_json_schema(by_alias=True)
         return cls(**fields)
 
@@ -46,7 +47,7 @@ class StrictTool(Tool):
         try:
             return await super().run(arguments, context, convert_result=convert_result)
         except ToolError as failed:
-            told = _told(failed.__cause__)
+            told = told_of(failed.__cause__)
             if told is None:
                 raise
             raise ToolError(mask(told, shown=_named_in(arguments))) from None
@@ -57,18 +58,23 @@ def _masking(ask: Callable[..., Awaitable[BaseModel]]) -> Callable[..., Awaitabl
 
     async def ask_masked(**arguments: Any) -> BaseModel:
         found = await ask(**arguments)
-        return type(found).model_validate(mask_all(found.model_dump(mode="json"), shown=_named_in(arguments)))
+        return masked(found, arguments)
 
     return ask_masked
 
 
-def _named_in(arguments: dict[str, Any]) -> frozenset[str]:
+def masked(found: BaseModel, arguments: Mapping[str, Any]) -> BaseModel:
+    """The answer without what identifies a person, but for what the arguments name."""
+    return type(found).model_validate(mask_all(found.model_dump(mode="json"), shown=_named_in(arguments)))
+
+
+def _named_in(arguments: Mapping[str, Any]) -> frozenset[str]:
     """What the caller wrote, and the parts of it that would be masked: it is no secret to the caller."""
     texts = [value for value in arguments.values() if isinstance(value, str)]
     return frozenset().union(*(hidden_in(text) for text in texts))
 
 
-def _told(cause: BaseException | None) -> str | None:
+def told_of(cause: BaseException | None) -> str | None:
     """What to say about a failure; None for a crash, of which the SDK tells nothing."""
     match cause:
         case ValidationError():

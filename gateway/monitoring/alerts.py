@@ -69,6 +69,13 @@ async def raise_alert(database: Database, alert: Alert, *, now: datetime) -> boo
     return True
 
 
+async def resolve_alert(database: Database, alert_id: str, *, now: datetime) -> bool:
+    """Close this one, if it is open. Whether it was."""
+    closed = {"$set": {"resolved_at": now}, "$unset": {"open": ""}}
+    still_open = {"_id": alert_id, "open": {"$exists": True}}
+    return (await database["alerts"].update_one(still_open, closed)).modified_count == 1
+
+
 async def resolve_alerts(database: Database, kind: str, *, still: Iterable[str], now: datetime) -> int:
     """Close the open alerts of a kind whose subject is not among those `still` wrong. How many were closed."""
     names = [f"{kind}:{subject}" for subject in still]

@@ -17,8 +17,21 @@
     backlog     what still waits for the worker
     health      is the gateway well
     past        what a wallet held at a moment
+    verification  is a payment what somebody says it is
+    untrusted   what a sender wrote as free text, cleaned, only for who asks for it
+    behaviour   how an owner behaves
+    revenue     what came in and went back, step by step
+    performance how fast events were settled and how they ended
+    subscriptions  how many there are, in which state
+    alerts      what a person has to look at
+    audits      what the regular audits found
+    trail       who did what
+    recorded    what agents have recorded
+    pci         which rules for card data hold, as far as can be seen
+    export      records of a period as flat rows
+    basis       what an answer to an agent rests on
     indexes     the indexes that these questions need beyond those of the stores
 
 Nothing here writes. Amounts are given in minor units and as decimal text, never added across currencies. What a provider
-wrote as free text is never part of an answer.
+wrote as free text is part of no answer but that of `untrusted`.
 """

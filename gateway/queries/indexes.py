@@ -4,9 +4,25 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from gateway.queries.reading import Database
 
+_RECORDED_KEPT_S = 90 * 86_400
+"""What agents recorded, and their idempotency keys: a retry comes within minutes."""
+
 INDEXES = {
-    "objects": [IndexModel([("object_id", ASCENDING)])],
+    "objects": [
+        IndexModel([("object_id", ASCENDING)]),
+        # Partial: only subscriptions are in it, which are few beside payments.
+        IndexModel(
+            [("kind", ASCENDING), ("state", ASCENDING)],
+            name="subscriptions",
+            partialFilterExpression={"kind": "subscription"},
+        ),
+    ],
     "wallets": [IndexModel([("owner", ASCENDING)])],
+    "recorded_metrics": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "recorded_errors": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_calls": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_spend": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
+    "agent_requests": [IndexModel([("payment", ASCENDING)]), IndexModel([("at", DESCENDING)])],
     "incidents": [IndexModel([("at", DESCENDING)]), IndexModel([("event_id", ASCENDING)])],
 }
 

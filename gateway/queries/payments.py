@@ -10,7 +10,7 @@ from gateway.queries.assessed import InsightSummary, insight_summary
 from gateway.queries.moved import Movement, movement
 from gateway.queries.reading import Answer, Database, Document, answered_within, identifier, label
 
-SOURCES: Final = ("payments", "stripe", "razorpay", "standard")
+SOURCES: Final = ("payments", "stripe", "razorpay", "standard", "agents")
 TRANSACTIONS_MAX: Final = 50
 """Of one object; its tables have far fewer edges that move money."""
 

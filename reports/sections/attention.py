@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from gateway.events.standing import PARKED, WAITING
 from reports.reading import Document, Reading, whole
 from reports.sections.objects import age_days
 from reports.table import Builder, Kind, Table, columns

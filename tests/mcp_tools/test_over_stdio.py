@@ -10,7 +10,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from seeded_store import seed
 
-from gateway.mcp_tools.tools import SCOPE_OF_TOOL
+from gateway.mcp_tools.terms import TERMS
 from gateway.mongo import connect
 from gateway.settings import Settings
 
@@ -39,7 +39,7 @@ def test_whoever_can_start_it_may_ask_everything(command: StdioServerParameters)
             return names, unknown, known.structured_content
 
     names, unknown, known = asyncio.run(main())
-    assert names == list(SCOPE_OF_TOOL)
+    assert names == [name for name, terms in TERMS.items() if not terms.writes]
     assert unknown.is_error
     assert known["balances"][0]["balance"] == "69.50"
 

@@ -21,6 +21,8 @@ NETWORKS_MAX: Final = 100
 TYPES_MAX: Final = 100
 URL_LENGTH_MAX: Final = 2_048
 RATE_LENGTH_MAX: Final = 100
+AGENTS: Final = "agents"
+"""The source of what agents ask for inside: no door of this name can be opened."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9_.:/*?-]{1,128}")
 _URL: Final = re.compile(r"https?://[!-~]+")
@@ -105,6 +107,8 @@ def sentences(refused: ValidationError) -> str:
 
 def source_name(name: str) -> str:
     """The name, if a source can have it. Raises `InvalidSource`."""
+    if name == AGENTS:
+        raise InvalidSource("name: agents is the gateway's own, for what agents ask for; take another.")
     if not _NAME.fullmatch(name):
         raise InvalidSource(
             "name: 1 to 64 lower-case letters, digits and dashes, and no dash first, such as stripe-eu."

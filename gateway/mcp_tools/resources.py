@@ -1,0 +1,149 @@
+"""The same answers as resources, for a client that attaches them instead of calling a tool, and completion of their ids."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp.server.mcpserver import MCPServer
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Completion, CompletionArgument, ResourceTemplateReference
+from pydantic import BaseModel
+
+from gateway.errors import GatewayError, NotFound
+from gateway.masking import mask
+from gateway.mcp_tools.asking import Around
+from gateway.mcp_tools.payments import Payments
+from gateway.mcp_tools.reports import Reports
+from gateway.mcp_tools.strict import masked, told_of
+from gateway.mcp_tools.terms import Terms
+from gateway.mcp_tools.wallets import Wallets
+from gateway.queries.assessed import InsightSummary, insight_summary
+from gateway.queries.basis import Basis
+from gateway.queries.reading import answered_within, identifier
+
+COMPLETIONS_MAX: Final = 20
+PERIODS: Final = ("day", "week", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A form of URI. It is offered with its toolset and readable with its scope."""
+
+    toolset: str
+    scope: str
+    title: str
+    description: str
+
+
+TEMPLATES: Final[Mapping[str, Template]] = {
+    "payments://{id}": Template(
+        "payments", "payments:read", "A payment", "State, transactions and risk of one payment."
+    ),
+    "wallets://{id}": Template("wallets", "wallets:read", "A wallet", "Balances of an owner, or of one CUR:owner."),
+    "insights://{id}": Template(
+        "insights", "insights:read", "An insight", "How risky one event looked, by its event id."
+    ),
+    "reports://{period}": Template("reports", "reports:read", "A report", "Figures of day, week, month or FROM..TO."),
+}
+SCOPE_OF_SCHEME: Final = {uri.partition(":")[0]: template.scope for uri, template in TEMPLATES.items()}
+
+
+class ToldInsight(InsightSummary):
+    """With what it rests on."""
+
+    basis: Basis
+
+
+def add_resources(server: MCPServer[Any], around: Around, offered: Mapping[str, Terms]) -> None:
+    """Those whose toolset is offered, with completion of what stands in their place."""
+    toolsets = {terms.toolset for terms in offered.values()}
+    readers: dict[str, Callable[[str], Awaitable[BaseModel]]] = {
+        "payments://{id}": Payments(around).get_payment_status,
+        "wallets://{id}": Wallets(around).get_wallet_balance,
+        "insights://{id}": lambda event_id: _insight(around, event_id),
+        "reports://{period}": lambda period: Reports(around).generate_custom_report(
+            ["totals", "outcomes", "risk", "refusals", "performance"], period
+        ),
+    }
+    for uri, template in TEMPLATES.items():
+        if template.toolset in toolsets:
+            server.resource(uri, title=template.title, description=template.description, mime_type="application/json")(
+                _reader(uri, readers[uri])
+            )
+
+    async def complete(ref: Any, argument: CompletionArgument, _context: Any) -> Completion | None:
+        known = isinstance(ref, ResourceTemplateReference) and TEMPLATES.get(ref.uri)
+        name = argument.name
+        if known:
+            scope = known.scope
+            name = "period" if ref.uri.startswith("reports:") else ref.uri.partition(":")[0]
+        else:
+            scope = {"wallet_id": "wallets:read", "payment_id": "payments:read"}.get(name, "")
+        if scope and scope not in around.caller().scopes:
+            return None
+        values = await _completed(around, name, argument.value)
+        return Completion(values=values, has_more=len(values) == COMPLETIONS_MAX)
+
+    server.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK leaves the decorator untyped
+
+
+def _reader(uri: str, read: Callable[[str], Awaitable[BaseModel]]) -> Callable[..., Awaitable[str]]:
+    async def answer(asked: str) -> str:
+        try:
+            return masked(await read(asked), {"asked": asked}).model_dump_json()
+        except GatewayError as failed:
+            told = told_of(failed)
+            code = INVALID_PARAMS if told is not None and not failed.retryable else INTERNAL_ERROR
+            raise MCPError(code=code, message=mask(told or "It could not be read.", shown={asked})) from None
+
+    name = uri.partition(":")[0]
+    if name == "reports":
+
+        async def read_period(period: str) -> str:
+            return await answer(period)
+
+        read_period.__name__ = name
+        return read_period
+
+    async def read_id(id: str) -> str:
+        return await answer(id)
+
+    read_id.__name__ = name
+    return read_id
+
+
+async def _insight(around: Around, event_id: str) -> ToldInsight:
+    with answered_within():
+        found = await around.database().insights.find_one({"_id": identifier(event_id)})
+    if found is None:
+        raise NotFound("No insight about an event with this id is stored.")
+    summary = insight_summary(found)
+    basis = Basis(since=found["at"], until=around.now(), events=1, model=summary.model)
+    return ToldInsight(**summary.model_dump(), basis=basis)
+
+
+async def _completed(around: Around, name: str, begun: str) -> list[str]:
+    """Stored ids that begin so; none that names a person in a form we mask."""
+    if name == "period":
+        return [period for period in PERIODS if period.startswith(begun)]
+    collection, field = {
+        "payments": ("objects", "object_id"),
+        "payment_id": ("objects", "object_id"),
+        "wallets": ("wallets", "owner"),
+        "wallet_id": ("wallets", "owner"),
+        "insights": ("insights", "_id"),
+    }.get(name, ("", ""))
+    if not collection or len(begun) > 128 or not begun.isprintable():
+        return []
+    with answered_within():
+        stages: list[dict[str, Any]] = [
+            {"$match": {field: {"$regex": f"^{re.escape(begun)}"}}},
+            {"$sort": {field: 1}},
+            {"$limit": 10 * COMPLETIONS_MAX},
+            {"$group": {"_id": f"${field}"}},
+            {"$sort": {"_id": 1}},
+            {"$limit": COMPLETIONS_MAX},
+        ]
+        found = [row["_id"] async for row in await around.database()[collection].aggregate(stages)]
+    return [value for value in found if mask(value) == value]
