@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Final
 
+from gateway.analysis.counterparty import Counterparty
 from gateway.analysis.profile import DAY_S, HOUR_S, Direction, Flow, Profile, counterparty_mark
 from gateway.money import AMOUNT_MINOR_MAX
 
 OCCURRED_AT_MAX: Final = 253_402_300_799
 """The last second of the year 9999, where datetimes end."""
 DAYS_BACK: Final = 7
+CHARGEBACK_DAYS: Final = 28
 HOURLY_USUAL_MIN: Final = 1.0
 """Below one movement an hour the ratio is taken to one: two coffees in an hour are no burst."""
 
@@ -44,9 +46,11 @@ class Movement:
         return f"{self.currency}:{self.wallet}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Features:
-    """The numbers of one movement. `history` counts the earlier movements of the same direction."""
+    """The numbers of one movement. `history` counts the earlier movements of the same direction.
+
+    Not frozen: with so many fields that would double what it costs to make one for each event."""
 
     currency: str
     amount_minor: int
@@ -80,9 +84,14 @@ class Features:
     """1 minus the share of earlier movements within an hour of this one's hour (UTC)."""
     gap_days: float | None
 
+    chargebacks: int
+    """Of the counterparty, known within the last four weeks."""
+    chargeback_share: float | None
+    """Of the counterparty's matured movements since the first of them; None without any."""
 
-def features(movement: Movement, profile: Profile) -> Features:
-    """The features of a movement that the profile has not absorbed yet."""
+
+def features(movement: Movement, profile: Profile, counterparty: Counterparty | None = None) -> Features:
+    """The features of a movement that neither state has absorbed yet."""
     at_s, flow = movement.occurred_at, profile.flow(movement.direction)
     usual_minor, z, ratio = _amount(movement.amount_minor, flow)
     age_days = 0.0 if profile.first_s is None else max(0.0, (at_s - profile.first_s) / DAY_S)
@@ -95,6 +104,7 @@ def features(movement: Movement, profile: Profile) -> Features:
     spend_usual = spend_days // days if days else None
     spend_24h += movement.amount_minor
 
+    chargebacks, share = _charged_back(counterparty, at_s)
     times, surprise = _counterparty(movement.counterparty, profile)
     hour = int(at_s // HOUR_S) % 24
     return Features(
@@ -121,7 +131,17 @@ def features(movement: Movement, profile: Profile) -> Features:
         hour=hour,
         hour_rarity=_hour_rarity(hour, profile),
         gap_days=None if profile.last_s is None else max(0.0, (at_s - profile.last_s) / DAY_S),
+        chargebacks=chargebacks,
+        chargeback_share=share,
     )
+
+
+def _charged_back(counterparty: Counterparty | None, at_s: float) -> tuple[int, float | None]:
+    if counterparty is None or counterparty.run == 0:
+        return 0, None
+    matured, _ = counterparty.matured(int(at_s // DAY_S))
+    recent = counterparty.known.total(at_s, back=CHARGEBACK_DAYS)[0]
+    return recent, min(1.0, counterparty.run / matured) if matured else None
 
 
 def _amount(amount_minor: int, flow: Flow) -> tuple[int | None, float | None, float | None]:

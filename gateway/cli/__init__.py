@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "refusals": "refusals.app",
     "sources": "sources.app",
     "wallets": "wallets.app",
+    "model": "models.app",
 }
 """Each command's file and function, or group of further commands."""
 _HIDDEN: Final = frozenset({"web"})
