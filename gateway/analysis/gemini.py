@@ -3,7 +3,7 @@
 Importing this module imports the SDK, which takes about a second; `narrative` does so when it has a first question.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 from google import genai
@@ -11,7 +11,9 @@ from google.genai import types
 from google.genai.errors import APIError
 from pydantic import BaseModel
 
-from gateway.analysis.prompt import INSTRUCTION, Again, Answer, NotAnswered
+from gateway.analysis.prompt import Again, NotAnswered
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 OUTPUT_TOKENS_MAX: Final = 4_096
 """Room for the thinking of models that think; the answer itself is clipped far below."""
@@ -21,21 +23,10 @@ _BLOCKED: Final = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CO
 
 
 class Gemini:
-    """A client for one model and one kind of question: what it is told first, and the shape of its answer. `timeout_s` bounds
-    one attempt; the caller puts a deadline around all of them."""
+    """A client for one model. `timeout_s` bounds one attempt; the caller puts a deadline around all of them."""
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        model: str,
-        base_url: str | None,
-        timeout_s: float,
-        instruction: str = INSTRUCTION,
-        schema: type[BaseModel] = Answer,
-    ) -> None:
+    def __init__(self, *, api_key: str, model: str, base_url: str | None, timeout_s: float) -> None:
         self._model = model
-        self._schema = schema
         # Our own transport: which one the SDK picks depends on what else is installed, and it follows redirects,
         # which would carry the key to another host.
         self._http = httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False)
@@ -43,20 +34,12 @@ class Gemini:
             base_url=base_url, timeout=max(1, int(timeout_s * 1000)), httpx_async_client=self._http
         )
         self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
-        self._config = types.GenerateContentConfig(
-            system_instruction=instruction,
-            response_mime_type="application/json",
-            response_schema=schema,
-            max_output_tokens=OUTPUT_TOKENS_MAX,
-            temperature=0.2,
-            automatic_continuation=False,
-        )
 
-    async def ask(self, text: str) -> Any:
-        """The model's answer to the facts in `text`, an instance of `schema`. Raises `NotAnswered`."""
+    async def ask(self, text: str, *, instruction: str, answer: type[Shape]) -> Shape:
+        """The model's answer to the facts in `text`, in the shape of `answer`. Raises `NotAnswered`."""
         try:
             response = await self._client.aio.models.generate_content(
-                model=self._model, contents=text, config=self._config
+                model=self._model, contents=text, config=_config(instruction, answer)
             )
         except APIError as refused:
             raise _refusal(refused) from None
@@ -67,13 +50,24 @@ class Gemini:
         except (ValueError, TypeError, KeyError, AttributeError):
             # A 200 that is not JSON, or JSON of another shape: the SDK lets its parser's errors through.
             raise NotAnswered("not_json", again="never") from None
-        if not isinstance(response.parsed, self._schema):
+        if not isinstance(response.parsed, answer):
             raise NotAnswered(_why_unparsed(response), again="never")
         return response.parsed
 
     async def aclose(self) -> None:
         await self._http.aclose()
         self._client.close()
+
+
+def _config(instruction: str, answer: type[BaseModel]) -> types.GenerateContentConfig:
+    return types.GenerateContentConfig(
+        system_instruction=instruction,
+        response_mime_type="application/json",
+        response_schema=answer,
+        max_output_tokens=OUTPUT_TOKENS_MAX,
+        temperature=0.2,
+        automatic_continuation=False,
+    )
 
 
 def _refusal(refused: APIError) -> NotAnswered:

@@ -36,6 +36,7 @@ PAUSE_S: Final = 0.5
 """Between two days while several are due."""
 WALLETS_MAX: Final = 5_000
 """Wallets that a week is told of: those with the most payments in the half year that ends with it."""
+NARRATED_WITHIN: Final = timedelta(days=2)
 _CHUNK: Final = 100
 _MARK: Final = "period_insights"
 _DAY: Final = timedelta(days=1)
@@ -135,7 +136,7 @@ async def _business_day(database: Database, day: date, now: datetime, *, narrate
     rests_on = _rests_on(figures, past[0][0] if past else day, until, days)
     head = computed("business", ALL, "day", day.isoformat(), since=since, until=until)
     body = {"figures": figures, **findings, "rests_on": rests_on}
-    await write_once(database, {**head, "at": now, **body, **_to_narrate(now, narrate=narrate)})
+    await write_once(database, {**head, "at": now, **body, **_to_narrate(until, now, narrate=narrate)})
 
 
 async def _business_period(
@@ -153,7 +154,7 @@ async def _business_period(
     rests_on = _rests_on(figures, before_first if whole_before else days[0]["since"].date(), until, len(days))
     head = computed("business", ALL, period, name, since=since, until=until)
     body = {"figures": figures, **findings, "rests_on": rests_on}
-    await write_once(database, {**head, "at": now, **body, **_to_narrate(now, narrate=narrate)})
+    await write_once(database, {**head, "at": now, **body, **_to_narrate(until, now, narrate=narrate)})
 
 
 def _rests_on(figures: dict[str, Any], since: date, until: datetime, days: int) -> dict[str, Any]:
@@ -161,9 +162,12 @@ def _rests_on(figures: dict[str, Any], since: date, until: datetime, days: int) 
     return {**counted, "days": days, "since": _midnight(since), "until": until, "version": business.VERSION}
 
 
-def _to_narrate(now: datetime, *, narrate: bool) -> dict[str, Any]:
+def _to_narrate(until: datetime, now: datetime, *, narrate: bool) -> dict[str, Any]:
+    """Whether a model is asked for prose: not about what is long past, when a gateway catches up on a year."""
     if not narrate:
         return {"narrative": {"status": "absent", "reason": "no_model_key"}}
+    if now - until > NARRATED_WITHIN:
+        return {"narrative": {"status": "absent", "reason": "long_past"}}
     return {"narrative": {"status": "pending"}, "narrate": int(now.timestamp() * 1000)}
 
 

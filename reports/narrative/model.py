@@ -33,7 +33,7 @@ class Prose(BaseModel):
 class _Client(Protocol):
     """What is used of `gateway.analysis.gemini.Gemini`, whose SDK is loaded when it is asked."""
 
-    async def ask(self, text: str) -> Any: ...
+    async def ask(self, text: str, *, instruction: str, answer: type[Prose]) -> Prose: ...
     async def aclose(self) -> None: ...
 
 
@@ -50,7 +50,7 @@ def model_writer(settings: Settings) -> ModelWriter | None:
         client = await asyncio.to_thread(_made, settings, key)
         try:
             async with asyncio.timeout(settings.gemini_deadline_s):
-                answer: Prose = await client.ask(text)
+                answer = await client.ask(text, instruction=INSTRUCTION, answer=Prose)
         except TimeoutError:
             raise NotAnswered("deadline", again="later") from None
         finally:
@@ -68,7 +68,5 @@ def _made(settings: Settings, key: str) -> _Client:
         model=settings.gemini_model,
         base_url=settings.gemini_base_url,
         timeout_s=settings.gemini_deadline_s,
-        instruction=INSTRUCTION,
-        schema=Prose,
     )
     return made
