@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pymongo.errors import PyMongoError
-
 from gateway.encryption import Cipher
 from gateway.queries.reading import Database
 from reports.asked import Asked, checked
 from reports.flows import SLICES_MAX, Flow, Flows, read_flows
 from reports.history import read_history
 from reports.position import Position, is_closed, position_before
-from reports.reading import Reading, unanswered
+from reports.reading import Reading, answering
 from reports.report import Check
 from reports.sections import attention, balances, events, money, objects, outlook, payments, risk, settlement, wallets
 from reports.table import Table
@@ -48,17 +46,13 @@ async def collect(
 ) -> Collected:
     """Raises `BadRequest` for filters that name nothing, `NotAnExport`, and `StoreUnavailable` when MongoDB does not answer."""
     steps = _STEPS + min(len(asked.period.days), SLICES_MAX) * (2 if asked.compare else 1)
-    try:
-        await database.command(
-            "ping"
-        )  # within the client's own timeout: a store that is down is not waited for as long
+    with answering():
+        await database.command("ping")  # a store that is down is waited for as long as the client waits, no longer
         asked = await checked(database, asked)
         reading = Reading(database, asked, now, lambda what: on_step(what, steps))
         closed = await is_closed(database, asked.period.until, now)
         position = await position_before(database, asked.period.until)
         tables, checks = await _read(reading, cipher, file, closed=closed)
-    except PyMongoError as failed:
-        raise unanswered(failed) from failed
     return Collected(asked, closed, position, tables, checks)
 
 
@@ -129,15 +123,16 @@ async def _outlook(reading: Reading, flows: Flows) -> list[Table]:
 
 
 def _checks(reading: Reading, accounts: Table, flows: Flows, differing: int) -> tuple[Check, ...]:
-    found = [_feet(accounts), _recorded(differing)]
+    found = [_feet(accounts, whole_books=not reading.asked.wallet), _recorded(differing)]
     if not reading.asked.wallet and not flows.unknown_kinds:
         found.append(_cleared(accounts, flows))
     return tuple(found)
 
 
-def _feet(accounts: Table) -> Check:
-    faults = balances.feet(accounts)
-    words = "Every account foots, and the accounts of each currency together are zero."
+def _feet(accounts: Table, *, whole_books: bool) -> Check:
+    faults = balances.feet(accounts, whole_books=whole_books)
+    words = "Every account foots"
+    words += ", and the accounts of each currency together are zero." if whole_books else "."
     return Check("accounts foot", not faults, f"These do not foot: {', '.join(faults[:5])}." if faults else words)
 
 

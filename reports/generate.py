@@ -8,12 +8,13 @@ from pathlib import Path
 
 from gateway.encryption import Cipher
 from gateway.queries.reading import Database
-from reports.asked import Asked, checked
+from reports.asked import Asked
 from reports.collect import Collected, OnStep, collect
 from reports.files import write_report
 from reports.formats import ALL, Format
 from reports.kept import find_kept, keep
 from reports.narrative.written import ModelWriter, narrative
+from reports.reading import answering
 from reports.report import Report
 from reports.sections.settlement import Settlement
 
@@ -65,14 +66,17 @@ async def make(
 ) -> Report:
     """The report: the kept one of a closed period, else computed. One with a settlement file is never kept: the file may
     change."""
-    asked = await checked(database, asked)
     keeps = wishes.settlement is None
-    if keeps and not wishes.anew and (kept := await find_kept(database, asked)):
-        return kept
+    if keeps and not wishes.anew:
+        with answering():
+            kept = await find_kept(database, asked)
+        if kept is not None:
+            return kept
     collected = await collect(database, asked, now=now, cipher=wishes.cipher, file=wishes.settlement, on_step=on_step)
     report = await _in_words(collected, wishes, now)
     if keeps and report.closed:
-        return await keep(database, asked, report, anew=wishes.anew)
+        with answering():
+            return await keep(database, asked, report, anew=wishes.anew)
     return report
 
 

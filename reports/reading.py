@@ -6,7 +6,8 @@ open, however long the report takes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -41,12 +42,9 @@ class Reading:
     async def rows(self, collection: str, pipeline: Pipeline) -> list[Document]:
         """Every row of an aggregation that gives few. Groups beyond the server's 100 MB go to its disk."""
         began = time.monotonic()
-        try:
-            with pymongo.timeout(QUERY_S_MAX):
-                cursor = await self.database[collection].aggregate(pipeline, allowDiskUse=True, batchSize=BATCH)
-                found = await cursor.to_list(None)
-        except PyMongoError as failed:
-            raise unanswered(failed) from failed
+        with answering(), pymongo.timeout(QUERY_S_MAX):
+            cursor = await self.database[collection].aggregate(pipeline, allowDiskUse=True, batchSize=BATCH)
+            found = await cursor.to_list(None)
         await asyncio.sleep(min(PAUSE_SHARE * (time.monotonic() - began), PAUSE_S_MAX))
         return found
 
@@ -55,10 +53,15 @@ class Reading:
         return (await self.rows(collection, pipeline))[0]
 
 
-def unanswered(failed: PyMongoError) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"MongoDB did not answer for the report ({type(failed).__name__}); try again, or a shorter period."
-    )
+@contextmanager
+def answering() -> Iterator[None]:
+    """What MongoDB does not answer inside is `StoreUnavailable`."""
+    try:
+        yield
+    except PyMongoError as failed:
+        raise StoreUnavailable(
+            f"MongoDB did not answer for the report ({type(failed).__name__}); try again, or a shorter period."
+        ) from failed
 
 
 def minor(expression: Any) -> Document:

@@ -24,6 +24,8 @@ from gateway.ledger.wallet import Wallet
 from gateway.queries.reading import Database
 
 BATCH: Final = 1_000
+BATCH_MIN: Final = 25
+"""A batch is stamped with one moment: on a busy day there is one an hour or so."""
 REMEMBERED: Final = 4_000
 """Payments that a refund or a dispute may still concern."""
 SOURCES: Final = (("stripe", ("USD", "EUR")), ("razorpay", ("INR",)), ("standard", ("EUR", "USD")))
@@ -50,9 +52,10 @@ async def book_days(
         midnight = first + timedelta(days=day)
         usual = WEEKDAYS[midnight.weekday()] * (1 + 0.1 * math.sin(day / 9))
         moments = sorted(_moment(random, midnight) for _ in range(max(1, round(events_per_day * usual))))
-        for start in range(0, len(moments), BATCH):
+        batch = min(BATCH, max(BATCH_MIN, len(moments) // 24))
+        for start in range(0, len(moments), batch):
             events = []
-            for at in moments[start : start + BATCH]:
+            for at in moments[start : start + batch]:
                 number += 1
                 events += list(_event(random, known, at, number, wallets))
             end = await _book(database, known, events, end)

@@ -71,12 +71,13 @@ def report(
         raise BadRequest("--at goes with --every: gateway report --every day --at 06:00.")
     now = utc(system_clock())
     asked = Asked(read_period(period, now, settings.report_timezone), source, currency, wallet, compare)
-    wanted, file = _formats(formats), read_settlement(settlement) if settlement else None
+    wanted, file = read_formats(formats), read_settlement(settlement) if settlement else None
     written = asyncio.run(_report(settings, asked, wanted, file, out, anew=anew))
     _say(written)
 
 
-def _formats(text: str) -> tuple[Format, ...]:
+def read_formats(text: str) -> tuple[Format, ...]:
+    """The files that are wanted. Raises `BadRequest`."""
     if text == "all":
         return ALL
     try:

@@ -1,6 +1,6 @@
 """Which pictures a report gets: those of its busiest currencies, beside the tables they are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reports.charts.drawing import Drawing
@@ -12,6 +12,7 @@ from reports.table import Table
 
 CURRENCIES_MAX: Final = 3
 """That pictures are drawn of; the tables have all."""
+_DRAWN: Final = frozenset({"rates", "hours", "forecast"})
 
 
 def drawings(tables: Mapping[str, Table]) -> dict[str, list[Drawing]]:
@@ -31,3 +32,12 @@ def busiest_currencies(by_source: Table) -> list[str]:
     place = by_source.place("transactions")
     totals = sorted(by_source.totals(), key=lambda row: (-int(str(row[place])), by_source.currency(row)))
     return [by_source.currency(row) for row in totals[:CURRENCIES_MAX]]
+
+
+def drawn_whole(table: Table, pictures: Sequence[Drawing]) -> bool:
+    """Whether the pictures say it all: then the rows may stand back, where they would only fill pages."""
+    if table.key not in _DRAWN:
+        return False
+    place = table.currency_place
+    currencies = {table.currency(row) for row in table.rows} if place is not None else {""}
+    return len(pictures) >= len(currencies)

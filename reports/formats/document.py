@@ -20,7 +20,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, KeepTogether, LongTable, PageBreak, Paragraph, SimpleDocTemplate, Spacer
 
-from reports.charts.chosen import drawings
+from reports.charts.chosen import drawings, drawn_whole
 from reports.charts.drawing import GRID, INK, SOFT, Drawing
 from reports.formats.canvas import FONT, FONT_BOLD, Picture
 from reports.report import Report
@@ -33,8 +33,6 @@ CHARS_PER_CELL_MAX: Final = 400
 _PADDING: Final = 12.0
 _PICTURE_WIDTH_MAX: Final = 500.0
 """Two of them stand on a page."""
-_DRAWN_ONLY: Final = frozenset({"rates", "hours"})
-"""Tables whose pictures say it all: their rows would fill pages that nobody reads."""
 _TEXT_WIDTHS: Final = {Kind.TEXT: 1.0, Kind.CODE: 0.8}
 """How text columns share what the others leave, by the length of their longest cell."""
 
@@ -124,7 +122,7 @@ def _section(table: Table, pictures: list[Drawing], width: float) -> list[Flowab
     head: list[Flowable] = [_paragraph(table.title, _HEADING()), _paragraph(table.about, _SOFT())]
     drawn = [_figure(each, width) for each in pictures]
     body: list[Flowable] = [_table(table, width)] if table.rows else [_paragraph(table.empty, _SOFT())]
-    if drawn and table.key in _DRAWN_ONLY:
+    if drawn and drawn_whole(table, pictures):
         body = [_paragraph("The figures are in the other files of this report.", _SOFT())]
     if table.left_out:
         body.append(_paragraph(f"And {table.left_out:,} more, not listed.", _SOFT()))

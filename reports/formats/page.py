@@ -7,7 +7,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.charts.chosen import drawings
+from reports.charts.chosen import drawings, drawn_whole
 from reports.formats.svg import as_svg
 from reports.report import Report
 from reports.table import NUMERIC, Cell, Column, Kind, cell_text, shown_text
@@ -47,5 +47,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(cell=cell, svg=as_svg, numeric=NUMERIC, zip=zip)
+    environment.globals.update(cell=cell, svg=as_svg, numeric=NUMERIC, zip=zip, drawn_whole=drawn_whole)
     return environment

@@ -27,6 +27,12 @@ COLUMNS: Final = columns(
     ("fees", "Fees", Kind.MONEY, True),
     ("closing", "Closing", Kind.MONEY, True),
 )
+_ABOUT_WALLET: Final = "The wallet's own accounts: opening + inflow − outflow − fees = closing."
+_ABOUT_ALL: Final = (
+    "Every account of the books: opening + inflow − outflow − fees = closing, and in each currency all accounts together are "
+    "zero, because each booking takes from one what it gives to another. Money that came in through a provider stands on its "
+    "clearing account with a minus."
+)
 _CLASSES: Final = {"wallet": "wallets", "receivable": "receivable"}
 
 
@@ -50,10 +56,16 @@ async def read_balances(reading: Reading, *, closed: bool) -> Table:
     closing = _added(opening, {key: each.legs for key, each in moved.items()})
     if closed and not reading.asked.filtered:
         await _keep(reading, period.until, closing)
-    return table(opening, moved, closing)
+    return table(opening, moved, closing, whole_books=not reading.asked.wallet)
 
 
-def table(opening: Mapping[Account, int], moved: Mapping[Account, Moved], closing: Mapping[Account, int]) -> Table:
+def table(
+    opening: Mapping[Account, int],
+    moved: Mapping[Account, Moved],
+    closing: Mapping[Account, int],
+    *,
+    whole_books: bool = True,
+) -> Table:
     built = Builder(COLUMNS)
     for currency, account in sorted({*opening, *moved, *closing}, key=lambda each: (each[0], _order(each[1]))):
         key = currency, account
@@ -68,9 +80,7 @@ def table(opening: Mapping[Account, int], moved: Mapping[Account, Moved], closin
     return built.table(
         "balances",
         "Balances",
-        "Every account of the books: opening + inflow − outflow − fees = closing, and in each currency all accounts "
-        "together are zero, because each booking takes from one what it gives to another. Money that came in through a "
-        "provider stands on its clearing account with a minus.",
+        _ABOUT_ALL if whole_books else _ABOUT_WALLET,
         empty="No account has had a booking yet.",
     )
 
@@ -81,15 +91,16 @@ def _order(account: str) -> tuple[int, str]:
     return first.get(account, 2), account
 
 
-def feet(balances: Table) -> list[str]:
-    """What does not foot, in words; empty when all does."""
+def feet(balances: Table, *, whole_books: bool = True) -> list[str]:
+    """What does not foot, in words; empty when all does. The sum of all accounts is zero only where all are there."""
     faults = [
         f"{row['account']} in {row['currency']}"
         for row in balances.records()
         if row["opening"] + row["inflow"] - row["outflow"] - row["fees"] != row["closing"]
     ]
     place = balances.place("closing")
-    faults += [f"the sum of all accounts in {balances.currency(row)}" for row in balances.totals() if row[place] != 0]
+    totals = balances.totals() if whole_books else ()
+    faults += [f"the sum of all accounts in {balances.currency(row)}" for row in totals if row[place] != 0]
     return faults
 
 

@@ -5,12 +5,11 @@ from typing import Any, Final
 
 import orjson
 import pymongo
-from pymongo.errors import PyMongoError
 
 from gateway.encryption import Cipher
 from gateway.errors import CannotDecrypt
 from gateway.events.at_rest import plain_body
-from reports.reading import BATCH, QUERY_S_MAX, Document, Reading, unanswered
+from reports.reading import BATCH, QUERY_S_MAX, Document, Reading, answering
 from reports.table import Builder, Kind, Table, columns, rate
 from reports.text import shown
 
@@ -77,17 +76,14 @@ async def declines(reading: Reading, cipher: Cipher) -> Table:
     }
     counts: Counter[tuple[str, str]] = Counter()
     batch: list[Document] = []
-    try:
-        with pymongo.timeout(QUERY_S_MAX):
-            found = reading.database["transactions"].find(wanted, {"event_id": 1, "source": 1}, batch_size=BATCH)
-            async for transaction in found:
-                batch.append(transaction)
-                if len(batch) == BATCH:
-                    await _count(reading, batch, cipher, counts)
-                    batch = []
-            await _count(reading, batch, cipher, counts)
-    except PyMongoError as failed:
-        raise unanswered(failed) from failed
+    with answering(), pymongo.timeout(QUERY_S_MAX):
+        found = reading.database["transactions"].find(wanted, {"event_id": 1, "source": 1}, batch_size=BATCH)
+        async for transaction in found:
+            batch.append(transaction)
+            if len(batch) == BATCH:
+                await _count(reading, batch, cipher, counts)
+                batch = []
+        await _count(reading, batch, cipher, counts)
     reading.step_done("declines")
     return _declined(counts)
 

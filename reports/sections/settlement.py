@@ -28,6 +28,8 @@ def read_settlement(text: str) -> Settlement:
         raise BadRequest(
             f"There is no file {name!r}; --settlement takes SOURCE=FILE, a CSV, JSON or JSON-lines export."
         )
+    if file.stat().st_size == 0:
+        raise BadRequest(f"The file {name!r} is empty; export it again from the provider.")
     return Settlement(source, file)
 
 

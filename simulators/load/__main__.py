@@ -50,6 +50,7 @@ Flat = Annotated[
 Crowded = Annotated[
     bool, typer.Option("--half-peak", help="Half the peak rate while a backlog is applied and reports are made.")
 ]
+Reported = Annotated[bool, typer.Option("--reports", help="The peak beside reports and alone, in turns.")]
 Url = Annotated[str | None, typer.Option(help="A running gateway, http://host:port; its secrets from the environment.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=100_000, help="Events per second; default: the peak.")]
 Wallets = Annotated[int, typer.Option(min=2, max=1_000_000, help="Wallets that take part; 2 are a hot pair.")]
@@ -67,6 +68,7 @@ def main(
     hot: Hot = False,
     flat: Flat = None,
     half_peak: Crowded = False,
+    reports: Reported = False,
     url: Url = None,
     rate: Rate = None,
     wallets: Wallets = 1_000,
@@ -76,10 +78,12 @@ def main(
     """Load a gateway with distinct, pre-signed events from a process of its own, and say what it did.
 
     Without --url a gateway with a private MongoDB is started and removed again; each of --ceiling, --apply-only, --hot,
-    --flat and --half-peak needs that and stands alone.
+    --flat, --half-peak and --reports needs that and stands alone.
     """
-    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak))) > 1:
-        raise typer.BadParameter("--url, --ceiling, --apply-only, --hot, --flat and --half-peak exclude each other")
+    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak, reports))) > 1:
+        raise typer.BadParameter(
+            "--url, --ceiling, --apply-only, --hot, --flat, --half-peak, --reports exclude each other"
+        )
     analyse = with_analysis or not apply_only
     options = Options(seconds, concurrency, rate, wallets, source.value, web, analyse)
     console = Console(stderr=True)
@@ -90,6 +94,9 @@ def main(
                 seen = _running(load, url, options)
             elif flat:
                 seen = _flat(load, options, flat)
+            elif reports:
+                with own_gateway(web=options.web) as gateway:
+                    seen = load.reported(gateway)
             else:
                 seen = _own(load, options, ceiling=ceiling, apply_only=apply_only, hot=hot, half_peak=half_peak)
     except (ServerFailed, SenderFailed, BacklogStuck) as failure:

@@ -183,6 +183,23 @@ class Load:
         self._drained(gateway)
         return seen
 
+    def reported(self, gateway: Server) -> Measurement:
+        """The peak beside reports that are made one after the other, and alone, in turns."""
+        turns = Turns(("beside_reports", "alone"))
+        self._warm_up(gateway)
+        reports = 0
+        for number in range(1, ROUNDS_MIN + 1):
+            with reports_beside(gateway) as made:
+                self._announce(f"beside reports, {number} of {ROUNDS_MIN}")
+                turns.first.append(self._send(gateway, self._options.seconds).accepted_per_s)
+                reports += made()
+            self._drained(gateway)
+            self._announce(f"alone, {number} of {ROUNDS_MIN}")
+            done = self._send(gateway, self._options.seconds)
+            turns.second.append(done.accepted_per_s)
+            self._drained(gateway)
+        return Measurement(done, self._every, turns=turns, crowd=Crowd(max(turns.second), None, reports))
+
     def _backlog(self, gateway: Server, wallets: int) -> Measurement:
         with paused_worker(gateway):
             self._announce(f"building a backlog for {self._options.seconds:g} s")

@@ -62,6 +62,8 @@ _ROWS = (
     ("ingress alone, without a database", "ceiling_per_s", "events/s"),
     ("one hot pair of wallets", "hot_per_s", "events/s"),
     ("many wallets", "many_per_s", "events/s"),
+    ("beside reports", "beside_reports_per_s", "events/s"),
+    ("alone", "alone_per_s", "events/s"),
     ("with much stored", "full_per_s", "events/s"),
     ("with little stored", "fresh_per_s", "events/s"),
     ("ratio of the two above", "ratio", ""),
