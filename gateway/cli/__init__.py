@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "keys": "keys.app",
     "events": "events.app",
     "refusals": "refusals.app",
+    "requests": "requests.app",
     "sources": "sources.app",
     "wallets": "wallets.app",
 }
