@@ -10,9 +10,11 @@ from gateway.clock import system_clock, utc
 from gateway.encryption import Cipher
 from gateway.events.rejections import ensure_rejections
 from gateway.events.store import EventDocument
+from gateway.insights.period_store import ensure_period_insights
 from gateway.insights.store import InsightDocument
 from gateway.ledger.store import ObjectDocument, TransactionDocument, WalletDocument
 from gateway.mongo.known_keys import register_keys
+from gateway.pipeline.labels import ensure_labels
 from gateway.queries.indexes import ensure_indexes
 
 
@@ -26,4 +28,6 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], cipher: Cipher) -> No
     )
     await ensure_rejections(database)
     await ensure_acts(database)
+    await ensure_labels(database)
+    await ensure_period_insights(database)
     await ensure_indexes(database)

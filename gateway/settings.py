@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     parked_alert_after_s: int = Field(default=86_400, ge=1)
     audit_every_s: int = Field(default=3_600, ge=0, le=31_536_000)
 
+    # What payments turn out to be: without a dispute after so many days, legitimate
+    label_delay_days: int = Field(default=30, ge=1, le=365)
+
     # Limits of what we send out, by KYC level
     kyc_limits: str = (
         '{"INR": {"BASIC": {"single": "5000", "day": "10000", "month": "100000"}, '

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -26,11 +27,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 FAULTS: Final = (
-    "none", "429", "500", "403", "timeout", "slow", "truncated", "blocked", "not_json", "wrong_shape", "redirect",
+    "none", "429", "500", "503", "403", "timeout", "slow", "dropped", "garbage", "truncated", "blocked", "not_json", "wrong_shape",
+    "redirect",
 )  # fmt: skip
 PROMPTS_KEPT: Final = 100
+_ORDER: Final = re.compile(r"(?:ignore|disregard|forget|set|mark|answer|say|reply|approve)\b[^\"\\.]*", re.IGNORECASE)
 FAULTS_QUEUED_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1_000_000
 
@@ -47,6 +51,7 @@ class ModelEndpoint:
         hang_s: float = 60.0,
         slow_s: float = 1.0,
         retry_after_s: int = 1,
+        obedient: bool = False,
     ) -> None:
         self.prompts: deque[dict[str, Any]] = deque(maxlen=PROMPTS_KEPT)
         self.requests = 0
@@ -54,6 +59,9 @@ class ModelEndpoint:
         self.hang_s = hang_s
         self.slow_s = slow_s
         self.retry_after_s = retry_after_s
+        self.says: dict[str, Any] | None = None
+        """What it answers whatever it is asked; None: what the facts say."""
+        self.obedient = obedient
         self._fault = fault
         self._fault_rate = fault_rate
         self._random = random.Random(seed)
@@ -81,7 +89,11 @@ class ModelEndpoint:
             await self._hang(request)
         elif fault == "slow":
             await asyncio.sleep(self.slow_s)
-        return _answer(asked, fault, request.path_params["call"].partition(":")[0])
+        elif fault == "dropped":
+            return _Dropped()
+        orders = orders_in(asked) if self.obedient else []
+        says = obeying(orders) if orders else self.says
+        return _answer(asked, fault, request.path_params["call"].partition(":")[0], says)
 
     async def _hang(self, request: Request) -> None:
         """Says nothing for `hang_s`, or until the client has had enough."""
@@ -101,6 +113,15 @@ class ModelEndpoint:
         if request.method == "DELETE":
             self.prompts.clear()
         return JSONResponse({"requests": self.requests, "prompts": list(self.prompts)})
+
+
+class _Dropped(Response):
+    """The connection ends in the middle of an answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"candidates": [', "more_body": True})
 
 
 def create_app(endpoint: ModelEndpoint | None = None) -> Starlette:
@@ -123,11 +144,31 @@ def facts_of(asked: dict[str, Any]) -> dict[str, Any] | None:
         wanted = asked["generationConfig"]["responseSchema"]["properties"]
     except (KeyError, IndexError, TypeError, ValueError):
         return None
-    return facts if isinstance(facts, dict) and "advice" in wanted else None
+    return facts if isinstance(facts, dict) and {"headline", "explanation"} <= wanted.keys() else None
+
+
+def orders_in(asked: dict[str, Any]) -> list[str]:
+    """Every order in what the model reads besides our own instruction, wherever it hides."""
+    return _ORDER.findall(json.dumps(asked.get("contents"), ensure_ascii=False))
+
+
+def obeying(orders: list[str]) -> dict[str, Any]:
+    """The answer of a model that does whatever it is told, and more: it repeats the orders and tries to decide things."""
+    said = " ".join(orders)
+    return {
+        "headline": f"As ordered: {said}",
+        "explanation": f"I did as I was told: {said}",
+        "advice": "no_action",
+        "score": 0,
+        "level": "low",
+        "outcome": "applied",
+    }
 
 
 def answer_to(facts: dict[str, Any]) -> dict[str, str]:
-    """Headline, explanation and advice, computed from the facts."""
+    """Headline, explanation and, about an event, advice, computed from the facts."""
+    if "period" in facts:
+        return _summary_of(facts)
     reasons = sorted(facts.get("reasons", []), key=lambda reason: -reason["points"])
     said = [_sentence(reason) for reason in reasons if reason["points"]] or ["Nothing unusual was found."]
     history = " There is little history." if facts.get("confidence", 0) < 0.3 else ""
@@ -139,16 +180,28 @@ def answer_to(facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _summary_of(facts: dict[str, Any]) -> dict[str, str]:
+    """Of a day, week or month."""
+    captured = [
+        f"{row['payments']} payments of {row['amount']} {row['currency']} were captured." for row in facts["captured"]
+    ]
+    unusual = [
+        f"{each['what']} of {each['subject']}: {each['value']}, usual {each['usual']}." for each in facts["unusual"]
+    ]
+    told = [*captured, *unusual] or ["Nothing was captured."]
+    return {"headline": f"{facts['period'].capitalize()} {facts['name']}: {told[0]}", "explanation": " ".join(told)}
+
+
 def _sentence(reason: dict[str, Any]) -> str:
     usual = f", usual {reason['usual']}" if reason.get("usual") else ""
     return f"{reason['code'].replace('_', ' ').capitalize()}: {reason['value']}{usual}."
 
 
-def _answer(asked: dict[str, Any], fault: str, model: str) -> Response:
+def _answer(asked: dict[str, Any], fault: str, model: str, says: dict[str, Any] | None) -> Response:
     facts = facts_of(asked)
     if facts is None:
         return _error(400, "INVALID_ARGUMENT", "The prompt holds no JSON facts, or no schema was given.")
-    text = json.dumps(answer_to(facts))
+    text = json.dumps(says or answer_to(facts))
     if fault == "truncated":
         return _content(text[: len(text) // 2], "MAX_TOKENS", model)
     if fault == "wrong_shape":
@@ -184,6 +237,8 @@ def _blocked(_: ModelEndpoint) -> Response:
 
 _REFUSALS: Final[dict[str, Callable[[ModelEndpoint], Response]]] = {
     "429": _too_many,
+    "503": lambda _: _error(503, "UNAVAILABLE", "The model is overloaded."),
+    "garbage": lambda _: Response(b'\x00\xff{"candidates": [[[', media_type="application/json"),
     "500": lambda _: _error(500, "INTERNAL", "An internal error has occurred."),
     "403": lambda _: _error(403, "PERMISSION_DENIED", "The caller does not have permission."),
     "blocked": _blocked,

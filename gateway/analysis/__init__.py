@@ -6,6 +6,7 @@ model        Features → reasons: the rules and their points, as one table
 assessment   reasons → Assessment: score, level, confidence
 redact       masks in every text that leaves for a model
 prompt       an insight → what Gemini is told, and the shape of its answer
+summary_prompt  the same of a day, week or month of the business
 budget       how often Gemini may be asked, and when it is left alone
 retrying     the attempts of one question, within one deadline
 gemini       one question to Gemini, with its failures given names

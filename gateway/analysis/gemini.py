@@ -10,7 +10,7 @@ from google import genai
 from google.genai import types
 from google.genai.errors import APIError
 
-from gateway.analysis.prompt import INSTRUCTION, Again, Answer, NotAnswered
+from gateway.analysis.prompt import Again, Answer, NotAnswered, Prompt
 
 OUTPUT_TOKENS_MAX: Final = 4_096
 """Room for the thinking of models that think; the answer itself is clipped far below."""
@@ -31,20 +31,12 @@ class Gemini:
             base_url=base_url, timeout=max(1, int(timeout_s * 1000)), httpx_async_client=self._http
         )
         self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
-        self._config = types.GenerateContentConfig(
-            system_instruction=INSTRUCTION,
-            response_mime_type="application/json",
-            response_schema=Answer,
-            max_output_tokens=OUTPUT_TOKENS_MAX,
-            temperature=0.2,
-            automatic_continuation=False,
-        )
 
-    async def ask(self, text: str) -> Answer:
+    async def ask(self, text: str, prompt: Prompt) -> Answer:
         """The model's answer to the facts in `text`. Raises `NotAnswered`."""
         try:
             response = await self._client.aio.models.generate_content(
-                model=self._model, contents=text, config=self._config
+                model=self._model, contents=text, config=_config(prompt)
             )
         except APIError as refused:
             raise _refusal(refused) from None
@@ -55,13 +47,24 @@ class Gemini:
         except (ValueError, TypeError, KeyError, AttributeError):
             # A 200 that is not JSON, or JSON of another shape: the SDK lets its parser's errors through.
             raise NotAnswered("not_json", again="never") from None
-        if not isinstance(response.parsed, Answer):
+        if not isinstance(response.parsed, prompt.answer):
             raise NotAnswered(_why_unparsed(response), again="never")
         return response.parsed
 
     async def aclose(self) -> None:
         await self._http.aclose()
         self._client.close()
+
+
+def _config(prompt: Prompt) -> types.GenerateContentConfig:
+    return types.GenerateContentConfig(
+        system_instruction=prompt.instruction,
+        response_mime_type="application/json",
+        response_schema=prompt.answer,
+        max_output_tokens=OUTPUT_TOKENS_MAX,
+        temperature=0.2,
+        automatic_continuation=False,
+    )
 
 
 def _refusal(refused: APIError) -> NotAnswered:

@@ -1,4 +1,5 @@
-"""Prose for the risky few: asks Gemini about an insight that is already scored, within a budget and a deadline.
+"""Prose for the risky few and for the business's days, weeks and months: asks Gemini about an insight that is already computed,
+within a budget and a deadline, and lets through no sentence with a number that is not in what it was told.
 
 It gives the insight's `narrative` and nothing else: no score, no state, no action depends on it. The SDK is loaded at
 the first question, so a gateway without a key never imports it.
@@ -14,18 +15,22 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 
 from gateway.analysis.budget import Breaker, Budget
+from gateway.analysis.figures_in_words import TEXT_MAX, checked, sentences
 from gateway.analysis.prompt import (
+    EVENT,
     EXPLANATION_MAX,
     HEADLINE_MAX,
-    PROMPT_VERSION,
     Answer,
+    EventAnswer,
     NotAnswered,
+    Prompt,
     clipped,
-    facts,
     facts_text,
     input_hash,
+    shortened,
 )
 from gateway.analysis.retrying import within_deadline
+from gateway.analysis.summary_prompt import SUMMARY
 from gateway.clock import Clock, system_clock, utc
 from gateway.settings import Settings
 
@@ -40,8 +45,13 @@ REFUSED_PAUSE_S: Final = 300.0
 CACHE_MAX: Final = 256
 PENDING_AGE_MAX_S: Final = 3_600.0
 """A narrative that no budget was found for in this time is given up: the insight is no news any more."""
+SUMMARY_AGE_MAX_S: Final = 2 * 86_400.0
+"""The same of a summary."""
 LEASE_EXTRA_S: Final = 30.0
 """A claimed insight is free again this long after its deadline, if its narrator died."""
+DROPPED_MAX: Final = 10
+DROPPED_LENGTH_MAX: Final = 200
+"""Of the sentences that were dropped, how many are kept beside the narrative, and how much of each."""
 IDLE_S: Final = 1.0
 EXPIRE_EVERY_S: Final = 60.0
 FAULT_PAUSE_S: Final = 5.0
@@ -97,18 +107,20 @@ class Narrator:
         """The `narrative` of an `insights` document: absent, pending (ask again later), written or failed."""
         if not self.configured:
             return {"status": "absent", "reason": "no_model_key"}
-        text = facts_text(facts(insight))
-        question = input_hash(text, self._model)
+        prompt = SUMMARY if "period" in insight else EVENT
+        told = prompt.facts(insight)
+        text = facts_text(told)
+        question = input_hash(text, self._model, prompt.version)
         answer = self._answers.get(question)
         if answer is None:
             if self.wait_s() > 0:
                 return {**_tries(insight), "status": "pending", "reason": self.held_by()}
             try:
-                answer = await self._ask_within_deadline(text)
+                answer = await self._ask_within_deadline(text, prompt)
             except NotAnswered as failed:
                 return self._unanswered(insight, failed)
             self._remember(question, answer)
-        return self._written(answer, question)
+        return self._written(answer, question, prompt, told)
 
     async def aclose(self) -> None:
         """Closes the connection, if there was one."""
@@ -116,13 +128,13 @@ class Narrator:
             await self._gemini.aclose()
             self._gemini = None
 
-    async def _ask_within_deadline(self, text: str) -> Answer:
+    async def _ask_within_deadline(self, text: str, prompt: Prompt) -> Answer:
         gemini = await self._load()
 
         async def ask_once() -> Answer:
             if not self._budget.take():
                 raise NotAnswered("budget", again="later")
-            return await gemini.ask(text)
+            return await gemini.ask(text, prompt)
 
         answer = await within_deadline(ask_once, deadline_s=self._deadline_s)
         self._asked, self._last_reason = True, None
@@ -165,16 +177,26 @@ class Narrator:
         if len(self._answers) > CACHE_MAX:
             self._answers.popitem(last=False)
 
-    def _written(self, answer: Answer, question: str) -> dict[str, Any]:
+    def _written(self, answer: Answer, question: str, prompt: Prompt, told: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer without the sentences whose numbers are not in the facts; `dropped` has them."""
+        headline = checked(clipped(answer.headline, TEXT_MAX), told)
+        explanation = checked(clipped(answer.explanation, TEXT_MAX), told)
+        dropped = [clipped(sentence, DROPPED_LENGTH_MAX) for sentence in (*headline.dropped, *explanation.dropped)]
+        traced = {
+            "model": self._model,
+            "prompt_version": prompt.version,
+            "input_hash": question,
+            "dropped": dropped[:DROPPED_MAX],
+        }
+        if not explanation.text:
+            return {"status": "failed", "reason": "unsupported_numbers", **traced}
         return {
             "status": "written",
             "reason": None,
-            "headline": clipped(answer.headline, HEADLINE_MAX),
-            "text": clipped(answer.explanation, EXPLANATION_MAX),
-            "advice": answer.advice,
-            "model": self._model,
-            "prompt_version": PROMPT_VERSION,
-            "input_hash": question,
+            "headline": shortened(headline.text or sentences(explanation.text)[0], HEADLINE_MAX),
+            "text": shortened(explanation.text, EXPLANATION_MAX),
+            "advice": answer.advice if isinstance(answer, EventAnswer) else None,
+            **traced,
             "written_at": utc(self._clock()),
         }
 
@@ -193,7 +215,12 @@ class PendingNarratives(Protocol):
 
 
 async def narrate_pending(
-    store: PendingNarratives, narrator: Narrator, stop: asyncio.Event, *, clock: Clock = system_clock
+    store: PendingNarratives,
+    narrator: Narrator,
+    stop: asyncio.Event,
+    *,
+    age_max_s: float = PENDING_AGE_MAX_S,
+    clock: Clock = system_clock,
 ) -> None:
     """Writes pending narratives, one at a time, until `stop` is set; a call in flight is dropped and claimed anew later."""
     stopped = asyncio.create_task(stop.wait())
@@ -204,7 +231,7 @@ async def narrate_pending(
             expire = monotonic() >= expire_at
             if expire:
                 expire_at = monotonic() + EXPIRE_EVERY_S
-            turn = asyncio.create_task(_turn(store, narrator, clock(), expire=expire))
+            turn = asyncio.create_task(_turn(store, narrator, clock(), age_max_s=age_max_s if expire else None))
             tasks = {stopped, turn}
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if turn.done():
@@ -215,11 +242,11 @@ async def narrate_pending(
         await asyncio.wait(tasks)
 
 
-async def _turn(store: PendingNarratives, narrator: Narrator, now: float, *, expire: bool) -> float:
+async def _turn(store: PendingNarratives, narrator: Narrator, now: float, *, age_max_s: float | None) -> float:
     """One narrative, if one is due. Gives the seconds to pause; a fault of any kind pauses and is tried again."""
     try:
-        if expire:
-            await store.expire_pending(before=now - PENDING_AGE_MAX_S, reason=narrator.held_by())
+        if age_max_s is not None:
+            await store.expire_pending(before=now - age_max_s, reason=narrator.held_by())
         if wait_s := narrator.wait_s():
             return min(wait_s, EXPIRE_EVERY_S)
         insight = await store.claim_pending(now=now, lease_s=narrator.deadline_s + LEASE_EXTRA_S)

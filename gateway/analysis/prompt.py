@@ -4,7 +4,8 @@ No text that a sender wrote goes in: the wallet and its counterparty are "this w
 reasons are the numbers our rules computed. So a name can neither leak nor give the model orders.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
@@ -39,13 +40,29 @@ Advice = Literal["no_action", "watch", "review", "contact_owner"]
 
 
 class Answer(BaseModel):
-    """The explanation of one risk score."""
+    """A short text."""
 
-    # The docstring is part of the schema that the model reads. The bounds are wider than what the instruction asks
+    # The docstrings are part of the schema that the model reads. The bounds are wider than what the instruction asks
     # for: an answer that is a little long is cut, not lost.
     headline: str = Field(min_length=1, max_length=600)
     explanation: str = Field(min_length=1, max_length=4_000)
+
+
+class EventAnswer(Answer):
+    """The explanation of one risk score."""
+
     advice: Advice
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One kind of question: how it is put, and what its answer must look like. `version` changes with either."""
+
+    version: str
+    instruction: str
+    answer: type[Answer]
+    facts: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """From the stored insight to what the model is told of it."""
 
 
 class NotAnswered(Exception):
@@ -67,10 +84,10 @@ def facts(insight: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "score": insight["score"],
         "score_max": 100,
-        "level": _word(insight["level"]),
+        "level": word(insight["level"]),
         "confidence": insight["confidence"],
-        "kind": _word(insight["kind"]),
-        "source": _word(insight["source"]),
+        "kind": word(insight["kind"]),
+        "source": word(insight["source"]),
         "amount": decimal_text(insight["amount_minor"], insight["currency"]),
         "currency": insight["currency"],
         "hour_utc": _hour(insight.get("occurred_at")),
@@ -84,9 +101,9 @@ def facts_text(facts_given: Mapping[str, Any]) -> str:
     return orjson.dumps(facts_given, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def input_hash(text: str, model: str) -> str:
+def input_hash(text: str, model: str, version: str = PROMPT_VERSION) -> str:
     """Names the whole input (prompt version, model, facts): equal hashes would get the same question."""
-    return sha256(f"{PROMPT_VERSION}\n{model}\n{text}".encode()).hexdigest()
+    return sha256(f"{version}\n{model}\n{text}".encode()).hexdigest()
 
 
 def clipped(text: str, length_max: int) -> str:
@@ -95,17 +112,35 @@ def clipped(text: str, length_max: int) -> str:
     return line if len(line) <= length_max else line[: length_max - 1].rstrip() + "…"
 
 
+EVENT: Final = Prompt(PROMPT_VERSION, INSTRUCTION, EventAnswer, facts)
+"""About one event."""
+
+
+def shortened(text: str, length_max: int) -> str:
+    """The line cut after a word that is no part of a number: what is left says no other figure than before."""
+    if len(text) <= length_max:
+        return text
+    words = text[: length_max - 1].split(" ")
+    whole = words[:-1]
+    while whole and any(character.isdigit() for character in whole[-1]):
+        whole.pop()
+    if not whole and not any(character.isdigit() for character in words[0]):
+        whole = words[:1]
+    return " ".join(whole) + "…"
+
+
 def _reason(reason: Mapping[str, Any]) -> dict[str, Any]:
     """The rules write `value` and `usual` from numbers, so redacting them would only mask large amounts."""
     return {
-        "code": _word(reason["code"]),
+        "code": word(reason["code"]),
         "points": reason["points"],
         "value": reason["value"][:WORD_MAX],
         "usual": None if reason["usual"] is None else reason["usual"][:WORD_MAX],
     }
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
+    """A name from outside, redacted and short."""
     return redact(text)[:WORD_MAX]
 
 

@@ -23,6 +23,8 @@ from gateway.ledger.limits import read_limits
 from gateway.problem import problem_response
 from gateway.queries.health import Readiness, health
 from gateway.queries.history import wallet_history
+from gateway.queries.insights import PARAMETERS as WANTED
+from gateway.queries.insights import find_insights, insight
 from gateway.queries.past import balances_at, moment
 from gateway.queries.payments import payment_status
 from gateway.queries.period import period
@@ -72,6 +74,8 @@ def routes(
         guarded("/events/{event_id:path}", "events:read", "api", events.show),
         guarded("/wallets/{wallet_id:path}/transactions", "wallets:read", "api", ask.wallet_transactions),
         guarded("/wallets/{wallet_id:path}", "wallets:read", "api", ask.wallet),
+        guarded("/insights", "insights:read", "api", ask.insights),
+        guarded("/insights/{insight_id:path}", "insights:read", "api", ask.insight),
         guarded("/api/v1/payments/wallet/balance", "wallets:read", "api", payments.balance),
         guarded("/api/v1/payments/wallet/transactions", "wallets:read", "api", payments.transactions),
         guarded("/monitoring/health", "ops:read", "monitoring", ask.health),
@@ -117,6 +121,15 @@ class _Questions:
             cursor=query.get("cursor"),
         )
         return answer(page)
+
+    async def insights(self, request: Request) -> Response:
+        query = query_of(request, {*WANTED, "limit", "cursor"})
+        wanted = {name: text for name, text in query.items() if name in WANTED}
+        found = await find_insights(self.database(), wanted, limit=limit_of(query), cursor=query.get("cursor"))
+        return answer(found)
+
+    async def insight(self, request: Request) -> Response:
+        return answer(await insight(self.database(), request.path_params["insight_id"]))
 
     async def health(self, request: Request) -> Response:
         found = await health(self.database(), self.settings, now=utc(self.clock()))

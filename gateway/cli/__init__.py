@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "mcp": "agents.mcp",
     "acts": "acts.acts",
     "keys": "keys.app",
+    "insights": "insights.app",
     "events": "events.app",
     "refusals": "refusals.app",
     "requests": "requests.app",

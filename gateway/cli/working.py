@@ -7,13 +7,14 @@ from typing import Final
 
 import uvloop
 
-from gateway.analysis.narrative import Narrator, narrate_pending
+from gateway.analysis.narrative import SUMMARY_AGE_MAX_S, Narrator, narrate_pending
 from gateway.audit.schedule import audit_apart, audit_regularly
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock
 from gateway.encryption import keep_fresh, open_cipher
 from gateway.events.at_rest import retry_unread
 from gateway.events.retries import retry_failed
+from gateway.insights.period_store import NAME
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
 from gateway.ledger.limits import read_limits
@@ -23,6 +24,8 @@ from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
 from gateway.monitoring.spikes import watch_refusals
 from gateway.pipeline import Processing
+from gateway.pipeline.labels import label_regularly
+from gateway.pipeline.period_insights import compute_regularly
 from gateway.pipeline.retention import Retention, retain_regularly
 from gateway.schema import prepare
 from gateway.settings import Settings, load_settings
@@ -81,8 +84,13 @@ async def _work(settings: Settings) -> None:
             asyncio.create_task(retry_failed(database["events"], stop, clock=system_clock)),
             asyncio.create_task(retain_regularly(database, Retention.of(settings), stop)),
             asyncio.create_task(narrate_pending(InsightStore(database), narrator, stop)),
+            asyncio.create_task(
+                narrate_pending(InsightStore(database, NAME), narrator, stop, age_max_s=SUMMARY_AGE_MAX_S)
+            ),
             asyncio.create_task(tell(database, "model", narrator.model_state, stop)),
             asyncio.create_task(watch_refusals(database, stop)),
+            asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
+            asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),
         ]
         try:
             await asyncio.gather(*tasks)

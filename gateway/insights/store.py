@@ -38,6 +38,7 @@ class InsightNarrative(BaseModel):
     prompt_version: str | None = None
     input_hash: str | None = None
     written_at: datetime | None = None
+    dropped: list[str] | None = None
     tries: int | None = None
     not_before: datetime | None = None
 
@@ -73,10 +74,10 @@ class InsightDocument(Document):
 
 
 class InsightStore:
-    """The insights that wait for a narrative. Raises `StoreUnavailable` when MongoDB does not answer."""
+    """The insights of one collection that wait for a narrative. Raises `StoreUnavailable` when MongoDB does not answer."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
-        self._insights = database["insights"]
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], collection: str = "insights") -> None:
+        self._insights = database[collection]
 
     async def claim_pending(self, *, now: float, lease_s: float) -> dict[str, Any] | None:
         """The pending insight with the highest score, the oldest of equals; nobody else gets it for `lease_s`."""
@@ -91,7 +92,9 @@ class InsightStore:
 
     async def write_narrative(self, event_id: str, narrative: Mapping[str, Any]) -> bool:
         """Stores the narrative, the model's words masked; a pending one stays claimable. False when it was no longer wanted."""
-        words = {name: mask(narrative[name]) for name in ("headline", "text") if narrative.get(name)}
+        words: dict[str, Any] = {name: mask(narrative[name]) for name in ("headline", "text") if narrative.get(name)}
+        if narrative.get("dropped"):
+            words["dropped"] = [mask(sentence) for sentence in narrative["dropped"]]
         change: dict[str, Any] = {"$set": {"narrative": {**narrative, **words}}}
         if narrative["status"] != "pending":
             change["$unset"] = {"narrate": ""}

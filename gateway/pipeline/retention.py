@@ -4,7 +4,8 @@ Kept for ever, because the ledger and the door need it: the event itself (its id
 a late copy is still recognised and a late forgery of it still refused), transactions, wallets, objects, and the chain of seals.
 Never touched: events that wait or are parked, whatever their age; they are still to be read.
 Removed by their age: raw bodies of events (`body` and `body_key`; `body_removed_at` says when), and, where their own settings
-say so, insights (`RETAIN_INSIGHTS_DAYS`) and incidents (`RETAIN_INCIDENTS_DAYS`) whole. 0 days, the default: for ever.
+say so, insights of events, wallets and the business (`RETAIN_INSIGHTS_DAYS`) and incidents (`RETAIN_INCIDENTS_DAYS`) whole.
+0 days, the default: for ever.
 
 A pass goes through events in order of arrival, from where the pass before it came to. Those it has to leave behind are listed in
 `retained`, and looked at again by each later pass, so a pass costs what became old since the last one, not what is stored.
@@ -24,6 +25,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
 from gateway.clock import Clock, system_clock, utc
+from gateway.insights.period_store import NAME
 from gateway.monitoring.metrics import REMOVED
 from gateway.settings import Settings
 
@@ -83,6 +85,7 @@ async def remove_old(
     if retention.insights_days:
         before = now - timedelta(days=retention.insights_days)
         removed["insights"] = await _delete(database, "insights", before, stop)
+        removed["insights"] += await _delete(database, NAME, before, stop)
     if retention.incidents_days:
         before = now - timedelta(days=retention.incidents_days)
         removed["incidents"] = await _delete(database, "incidents", before, stop)

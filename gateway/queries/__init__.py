@@ -9,6 +9,7 @@
     allowance   what it holds and what may still go out of it today and this month
     statement   what came and went, each movement once with the state it is in now
     context     what an agent may know before it decides about a payment, a wallet or a period
+    insights    what is told of events, wallets, the business and security, and what it rests on
     fraud       what looked risky in a period
     metrics     what was moved, received and refused in a period
     refusals    what was refused at the door, row by row, and the spikes in it

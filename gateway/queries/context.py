@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from gateway.insights.provider_records import provider_records
 from gateway.queries.compliance import (
     ComplianceStatus,
     compliance_of_payment,
@@ -27,7 +28,6 @@ from gateway.queries.context_sections import (
 from gateway.queries.counted import within
 from gateway.queries.payments import PaymentStatus, payment_status
 from gateway.queries.period import Period
-from gateway.queries.provider_records import provider_records
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within
 from gateway.queries.wallets import find_wallets
 
@@ -86,13 +86,14 @@ async def payment_context(
     with answered_within(within_s):
         about = await database.insights.find({"_id": {"$in": _events_of(status)}}, _SHOWN).to_list()
         usual = await _insights(database, {"wallet": wallet, "at": within(period)}) if wallet else []
+        records = await provider_records(database, period.since, period.until, currency=status.currency)
         absent: dict[str, str] = {}
         return PaymentContext(
             level="payment",
             subject=status.object_id or status.payment_id,
             transaction_intelligence=risk_of_payment(about, absent),
             user_behavior=behaviour_of(usual, status.currency, now, absent, none="no wallet is known to this payment"),
-            system_intelligence=system_of(await provider_records(database, period, currency=status.currency), absent),
+            system_intelligence=system_of(records, absent),
             compliance_status=await compliance_of_payment(database, status, worst_level(about), absent),
             absent=absent,
             rests_on=_rests_on(
@@ -117,7 +118,9 @@ async def wallet_context(
             subject=wallet_id,
             transaction_intelligence=risk_of_many(insights, absent),
             user_behavior=behaviour_of(insights, currency, now, absent, none="nothing is stored of this wallet"),
-            system_intelligence=system_of(await provider_records(database, period, currency=currency), absent),
+            system_intelligence=system_of(
+                await provider_records(database, period.since, period.until, currency=currency), absent
+            ),
             compliance_status=await compliance_of_wallet(database, wallets, worst_level(insights), absent),
             absent=absent,
             rests_on=_rests_on(insights, period),
@@ -139,7 +142,7 @@ async def period_context(database: Database, period: Period, *, within_s: float 
             user_behavior=UserBehavior(
                 currency=None, spending_pattern=None, frequency=None, amount_variance=None, loyalty_score=None
             ),
-            system_intelligence=system_of(await provider_records(database, period), absent),
+            system_intelligence=system_of(await provider_records(database, period.since, period.until), absent),
             compliance_status=await compliance_of_period(database, period, worst_level(insights), absent),
             absent=absent,
             rests_on=_rests_on(insights, period),

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import uvicorn
 from gateway.analysis.assessment import assess
 from gateway.analysis.features import Movement, features
 from gateway.analysis.profile import Profile
+from gateway.insights.business import computed, day_findings
 from gateway.insights.insight import build_insight
 from gateway.settings import Settings
 from simulators.gemini import ModelEndpoint, create_app
@@ -66,6 +68,38 @@ def risky(movement: MakeMovement, settled: Profile) -> dict[str, Any]:
         model_configured=True,
         now=MONDAY + 36_001,
     )
+
+
+def day_figures(payments: int, amount_minor: int) -> dict[str, Any]:
+    """A day's figures, as MongoDB adds them up."""
+    names = ("captured", "refunded", "transferred", "disputed")
+    none: dict[str, Any] = {f"{name}_count": 0 for name in names} | {f"{name}_minor": 0 for name in names}
+    return {
+        "currencies": [{"currency": "USD", **none, "captured_count": payments, "captured_minor": amount_minor}],
+        "providers": [{"source": "stripe", "attempts": payments + 3, "succeeded": payments, "latency_ms": 210}],
+        "refused": [{"reason": "signature", "count": 17}],
+        "scores": [],
+        "transactions": payments,
+        "events": payments + 20,
+        "scored": payments,
+    }
+
+
+@pytest.fixture
+def summed_up() -> dict[str, Any]:
+    """The insight of a Friday with five times the usual, after nine weeks of about 40 payments a day."""
+    day = date(2026, 11, 20)
+    past = [(day - timedelta(days=back), day_figures(40 + back % 3, 400_00 + back)) for back in range(63, 0, -1)]
+    figures = day_figures(201, 2_010_55)
+    since = datetime(2026, 11, 20, tzinfo=UTC)
+    head = computed("business", "all", "day", "2026-11-20", since=since, until=since + timedelta(days=1))
+    return {**head, "figures": figures, **day_findings(day, figures, past), "narrative": {"status": "pending"}}
+
+
+@pytest.fixture(params=["event", "summary"])
+def told(request: pytest.FixtureRequest, risky: dict[str, Any], summed_up: dict[str, Any]) -> dict[str, Any]:
+    """An insight that is to be narrated, of either kind."""
+    return risky if request.param == "event" else summed_up
 
 
 @pytest.fixture

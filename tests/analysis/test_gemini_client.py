@@ -6,17 +6,18 @@ import time
 import pytest
 
 from gateway.analysis.gemini import RETRY_AFTER_MAX_S, Gemini
-from gateway.analysis.prompt import NotAnswered
+from gateway.analysis.prompt import EVENT, NotAnswered, Prompt
+from gateway.analysis.summary_prompt import SUMMARY
 from simulators.gemini import ModelEndpoint
 
 FACTS = '{"score":65,"confidence":0.5,"reasons":[]}'
 
 
-def failure(url: str, *, timeout_s: float = 5.0) -> NotAnswered:
+def failure(url: str, *, timeout_s: float = 5.0, prompt: Prompt = EVENT) -> NotAnswered:
     async def go() -> None:
         gemini = Gemini(api_key="any", model="gemini-2.5-flash", base_url=url, timeout_s=timeout_s)
         try:
-            await gemini.ask(FACTS)
+            await gemini.ask(FACTS, prompt)
         finally:
             await gemini.aclose()
 
@@ -45,6 +46,9 @@ def test_nobody_there_is_unreachable() -> None:
     [
         ("429", "http_429", "now"),
         ("500", "http_500", "now"),
+        ("503", "http_503", "now"),
+        ("dropped", "unreachable", "now"),
+        ("garbage", "not_json", "never"),
         ("403", "http_403", "later"),
         ("redirect", "http_307", "later"),
         ("truncated", "truncated", "never"),
@@ -53,12 +57,13 @@ def test_nobody_there_is_unreachable() -> None:
         ("not_json", "not_json", "never"),
     ],
 )
+@pytest.mark.parametrize("prompt", [EVENT, SUMMARY], ids=["event", "summary"])
 def test_every_fault_has_its_name(
-    endpoint: ModelEndpoint, endpoint_url: str, fault: str, reason: str, again: str
+    endpoint: ModelEndpoint, endpoint_url: str, fault: str, reason: str, again: str, prompt: Prompt
 ) -> None:
     """And says whether to ask again now, later or never."""
     endpoint.next_faults.append(fault)
-    failed = failure(endpoint_url)
+    failed = failure(endpoint_url, prompt=prompt)
     assert (failed.reason, failed.again) == (reason, again)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.analysis.prompt import HEADLINE_MAX, clipped, facts, facts_text, input_hash
+from gateway.analysis.prompt import HEADLINE_MAX, clipped, facts, facts_text, input_hash, shortened
 
 
 def test_the_facts_are_numbers_and_our_own_words(risky: dict[str, Any]) -> None:
@@ -50,3 +50,19 @@ def test_the_same_facts_give_the_same_text_and_hash(risky: dict[str, Any]) -> No
 def test_an_answer_is_cut_to_one_short_line(text: str, line: str) -> None:
     """No control characters, no line breaks, no more than its length."""
     assert clipped(text, HEADLINE_MAX) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("short", "short"),
+        ("one two three", "one two…"),
+        ("one 1234 5678", "one…"),
+        ("one twelve2345", "one…"),
+        ("abcdefghijklmn", "abcdefghi…"),
+        ("12345678901234", "…"),
+    ],
+)
+def test_a_text_is_cut_between_words_and_never_within_a_number(text: str, short: str) -> None:
+    """Half a number is another number."""
+    assert shortened(text, 10) == short

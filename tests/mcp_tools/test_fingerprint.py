@@ -39,7 +39,7 @@ FINGERPRINTS = {
     "detect_fraud_patterns": "27b595168b7b",
     "get_payment_metrics": "ddd4011ff33c",
     "analyze_user_behavior": "c53e48959909",
-    "generate_revenue_analytics": "145f428b3492",
+    "generate_revenue_analytics": "5dac73536463",
     "get_dashboard_metrics": "97d04bf6495e",
     "generate_performance_report": "d1607662c4fe",
     "generate_custom_report": "091bcb053967",

@@ -1,20 +1,22 @@
 """How the providers did lately: from the newest payments that ended in a period, so that the question costs the same on any day."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any, Final
 
+from pymongo.asynchronous.database import AsyncDatabase
+
 from gateway.insights.routing import ProviderRecord, median_ms
-from gateway.queries.counted import within
-from gateway.queries.period import Period
-from gateway.queries.reading import Database
 
 PAYMENTS_MAX: Final = 5_000
 """The newest ones that are looked at."""
 
 
-async def provider_records(database: Database, period: Period, *, currency: str | None = None) -> list[ProviderRecord]:
+async def provider_records(
+    database: AsyncDatabase[dict[str, Any]], since: datetime, until: datetime, *, currency: str | None = None
+) -> list[ProviderRecord]:
     """One record per source that payments came from, by name; none without payments. With `currency`, of that one only."""
-    ended: dict[str, Any] = {"at": within(period), "kind": {"$in": ["capture", "state"]}}
+    ended: dict[str, Any] = {"at": {"$gte": since, "$lt": until}, "kind": {"$in": ["capture", "state"]}}
     if currency:
         ended["currency"] = currency
     pipeline: list[dict[str, Any]] = [
