@@ -11,5 +11,6 @@ the same published schemes, so a mistake in one is seen by the other.
     providers    delivers that day:          python -m simulators.providers
     attacks      tries to get in without it: python -m simulators.attacks
     load         as much as it takes:        python -m simulators.load
+    agents       how fast agents are answered: python -m simulators.agents
     crash        kills what it runs on:      python -m simulators.crash
 """

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "insights": "insights.app",
     "events": "events.app",
     "refusals": "refusals.app",
+    "requests": "requests.app",
     "sources": "sources.app",
     "wallets": "wallets.app",
     "model": "models.app",

@@ -1,7 +1,7 @@
 """The insights toolset: what was moved, how owners behave, what looked risky."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from gateway.queries.behaviour import UserBehaviour, user_behaviour
 from gateway.queries.counted import Count
 from gateway.queries.fraud import FraudPatterns, fraud_patterns
 from gateway.queries.health import health
+from gateway.queries.insights import find_insights
 from gateway.queries.metrics import CurrencyTotals, PaymentMetrics, payment_metrics
 from gateway.queries.reading import ID_LENGTH_MAX, Answer
 from gateway.queries.revenue import Breakdown, Revenue, revenue
@@ -20,6 +21,8 @@ OnlyWallet = Annotated[
     str | None,
     Field(min_length=1, max_length=ID_LENGTH_MAX, description="Only this owner, or this wallet as CUR:owner"),
 ]
+FORECAST_DAYS_MAX: Final = 60
+
 BreakdownName = Annotated[Breakdown, Field(description="Length of a step")]
 
 
@@ -41,9 +44,25 @@ class ToldBehaviour(UserBehaviour):
     basis: Basis
 
 
-class ToldRevenue(Revenue):
-    """With what it rests on."""
+class ForecastDay(Answer):
+    """What may be captured on a day to come. `mase` is the method's error on days already past: below 1 it beat the naive guess."""
 
+    currency: str
+    day: str
+    amount: str
+    low: str | None
+    high: str | None
+    method: str
+    mase: float | None
+
+
+class ToldRevenue(Revenue):
+    """With the stored forecast of the days to come, and what it rests on. `forecast_note` says why a forecast is missing."""
+
+    forecast: list[ForecastDay]
+    forecast_of: str | None
+    """The insight that it comes from: read insights://… for all of it."""
+    forecast_note: str | None
     basis: Basis
 
 
@@ -94,11 +113,22 @@ class Insights:
     async def generate_revenue_analytics(
         self, period: PeriodText = "month", breakdown: BreakdownName = "day", currency: Currency = None
     ) -> ToldRevenue:
-        """Captured, returned and net amounts, step by step and in total, beside the period before. Never added across
-        currencies."""
+        """Captured, returned and net amounts, step by step and in total, beside the period before, and the stored forecast
+        of the days to come. Never added across currencies."""
         asked = self.around.period(period)
         found = await revenue(self.around.database(), asked, breakdown=breakdown, currency=currency)
-        return ToldRevenue(**found.model_dump(), basis=of_period(asked, found.transactions))
+        latest = (await find_insights(self.around.database(), {"level": "business", "period": "day"}, limit=1)).insights
+        told = latest[0].findings.get("forecasts", []) if latest else []
+        told = [each for each in told if currency in (None, each["currency"])]
+        missing = [f"{each['currency']}: {each['absent']}" for each in told if each.get("absent")]
+        days = [day for each in told if not each.get("absent") for day in _forecast(each)]
+        return ToldRevenue(
+            **found.model_dump(),
+            forecast=days[:FORECAST_DAYS_MAX],
+            forecast_of=latest[0].id if latest else None,
+            forecast_note=None if days else "; ".join(missing) or "no day that is over has an insight yet",
+            basis=of_period(asked, found.transactions),
+        )
 
     async def get_dashboard_metrics(self, period: PeriodText = "day") -> Dashboard:
         """One look: health, totals per currency, outcomes, risk levels, refusals, backlog and open alerts."""
@@ -119,3 +149,8 @@ class Insights:
             latest_alerts=[f"{alert.alert_id} {alert.severity} {alert.kind}" for alert in alerts.alerts],
             basis=of_period(asked, metrics.events, risky.riskiest[0].model if risky.riskiest else None),
         )
+
+
+def _forecast(told: dict[str, Any]) -> list[ForecastDay]:
+    about = {"currency": told["currency"], "method": told["method"], "mase": told["mase"]}
+    return [ForecastDay(**about, **day) for day in told["days"]]

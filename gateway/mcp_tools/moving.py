@@ -2,9 +2,6 @@
 
 A transfer is an event like any other, decided by funds and limits. A top-up or a refund is a request that is stored and raised
 as an alert: somebody, or the provider, has to act, and no money moves here until the provider's own webhook says that it has.
-
-    agent_requests: _id, kind (top_up or refund), status (pending, or closed by a person), wallet, payment, source, currency,
-                    amount_minor, by, at
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,6 +15,7 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 from pymongo.errors import DuplicateKeyError
 
+from gateway.access.requests import REQUESTS
 from gateway.errors import BadRequest
 from gateway.events.store import EventStore
 from gateway.mcp_tools.asking import Around, PaymentId
@@ -32,7 +30,6 @@ from gateway.queries.payments import payment_status
 from gateway.queries.reading import answered_within
 from gateway.queries.wallets import find_wallet
 
-REQUESTS: Final = "agent_requests"
 _REFUNDABLE: Final = frozenset({"CAPTURED", "PARTIALLY_REFUNDED"})
 
 Owner = Annotated[str, Field(pattern=r"^[!-~]{1,128}$", description="The wallet's owner, such as alice")]
@@ -220,7 +217,7 @@ class Moving:
             what = "a refund" if request["kind"] == "refund" else "a deposit"
             amount = decimal_text(request["amount_minor"], currency)
             summary = (
-                f"An agent asks for {what} of {amount} {currency}; a person confirmed it. See {REQUESTS} {request_id}."
+                f"An agent asks for {what} of {amount} {currency}; a person confirmed it. See: gateway requests list."
             )
             evidence = {name: request[name] for name in ("kind", "wallet", "payment", "source")}
             alert = Alert(REQUEST_ALERT, request_id, Severity.WARNING, summary, evidence)
@@ -235,7 +232,7 @@ class Moving:
             currency=currency,
             amount=amount,
             amount_minor=request["amount_minor"],
-            next="A person does it at the provider; the provider's webhook then books it, and a person closes this request.",
+            next="A person does it at the provider and closes this request; the provider's webhook books it.",
         )
 
     async def _asked_for(self, payment: str | None, call_id: str) -> int:

@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Completion, CompletionArgument, ResourceTemplateReference
 from pydantic import BaseModel
 
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import GatewayError
 from gateway.masking import mask
 from gateway.mcp_tools.asking import Around
 from gateway.mcp_tools.payments import Payments
@@ -20,6 +20,7 @@ from gateway.mcp_tools.terms import Terms
 from gateway.mcp_tools.wallets import Wallets
 from gateway.queries.assessed import InsightSummary, insight_summary
 from gateway.queries.basis import Basis
+from gateway.queries.insights import Insight, insight
 from gateway.queries.reading import answered_within, identifier
 
 COMPLETIONS_MAX: Final = 20
@@ -42,7 +43,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     ),
     "wallets://{id}": Template("wallets", "wallets:read", "A wallet", "Balances of an owner, or of one CUR:owner."),
     "insights://{id}": Template(
-        "insights", "insights:read", "An insight", "How risky one event looked, by its event id."
+        "insights", "insights:read", "An insight", "Of an event by its id, or of a day, wallet or attack."
     ),
     "reports://{period}": Template("reports", "reports:read", "A report", "Figures of day, week, month or FROM..TO."),
 }
@@ -50,6 +51,12 @@ SCOPE_OF_SCHEME: Final = {uri.partition(":")[0]: template.scope for uri, templat
 
 
 class ToldInsight(InsightSummary):
+    """With what it rests on."""
+
+    basis: Basis
+
+
+class ToldPeriodInsight(Insight):
     """With what it rests on."""
 
     basis: Basis
@@ -113,11 +120,15 @@ def _reader(uri: str, read: Callable[[str], Awaitable[BaseModel]]) -> Callable[.
     return read_id
 
 
-async def _insight(around: Around, event_id: str) -> ToldInsight:
+async def _insight(around: Around, insight_id: str) -> ToldInsight | ToldPeriodInsight:
+    """Of an event by the event's id, else of a wallet, the business or the door by its own."""
     with answered_within():
-        found = await around.database().insights.find_one({"_id": identifier(event_id)})
+        found = await around.database().insights.find_one({"_id": identifier(insight_id)})
     if found is None:
-        raise NotFound("No insight about an event with this id is stored.")
+        told = await insight(around.database(), insight_id)
+        events = told.rests_on.get("events")
+        basis = Basis(since=told.since, until=told.until, events=events if isinstance(events, int) else 1, model=None)
+        return ToldPeriodInsight(**told.model_dump(), basis=basis)
     summary = insight_summary(found)
     basis = Basis(since=found["at"], until=around.now(), events=1, model=summary.model)
     return ToldInsight(**summary.model_dump(), basis=basis)

@@ -1,14 +1,14 @@
 """What a caller sees and may call: lists without the rest and refused calls, whatever the transport."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
 import structlog
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from gateway.mcp_tools.asking import Caller
 from gateway.mcp_tools.prompts import PROMPTS
@@ -17,8 +17,10 @@ from gateway.mcp_tools.terms import Terms
 
 log = structlog.get_logger(__name__)
 
+REVISIONS_MAX: Final = 16
 _NO_TOOL: Final = "There is no such tool for this key; tools/list names those there are."
 _NO_RESOURCE: Final = "There is no such resource for this key; resources/templates/list names the forms there are."
+_NO_ARGUMENTS: Final = "These arguments are not what the prompt takes; prompts/list names them."
 _NO_PROMPT: Final = "There is no such prompt for this key; prompts/list names those there are."
 
 
@@ -33,11 +35,13 @@ class Scoped:
     caller: Callable[[], Caller]
     offered: Mapping[str, Terms]
     also: frozenset[str] = frozenset()
+    _lists: dict[str, HandlerResult] = field(default_factory=dict)
+    """By revision of the protocol: the tools do not change while a process lives, and building their list costs milliseconds."""
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         match ctx.method:
             case "tools/list":
-                return self._only(await call_next(ctx), "tools", "name", self._may_call)
+                return self._only(await self._listed(ctx, call_next), "tools", "name", self._may_call)
             case "resources/templates/list":
                 return self._only(await call_next(ctx), "resourceTemplates", "uriTemplate", self._may_use_template)
             case "prompts/list":
@@ -51,17 +55,23 @@ class Scoped:
             case _:
                 return await call_next(ctx)
 
+    async def _listed(self, context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        revision = str(context.protocol_version)
+        if revision not in self._lists and len(self._lists) < REVISIONS_MAX:
+            self._lists[revision] = await call_next(context)
+        return self._lists[revision] if revision in self._lists else await call_next(context)
+
     async def _asked(
         self,
         context: ServerRequestContext[Any, Any],
         call_next: CallNext,
-        field: str,
+        named: str,
         may: Callable[[str], bool],
         refusal: str,
     ) -> HandlerResult:
-        name = (context.params or {}).get(field)
+        name = (context.params or {}).get(named)
         if not isinstance(name, str) or not may(name):
-            data = {"uri": name} if field == "uri" and isinstance(name, str) else None
+            data = {"uri": name} if named == "uri" and isinstance(name, str) else None
             raise MCPError(code=INVALID_PARAMS, message=refusal, data=data)
         started = monotonic()
         failed = True
@@ -69,6 +79,15 @@ class Scoped:
             result = await call_next(context)
             failed = isinstance(result, dict) and result.get("isError") is True
             return result
+        except MCPError:
+            raise
+        except Exception as failure:  # the SDK would tell the caller what it says
+            log.error("mcp.failed", method=context.method, error=type(failure).__name__)
+            if context.method == "prompts/get" and isinstance(failure, ValueError):
+                raise MCPError(code=INVALID_PARAMS, message=_NO_ARGUMENTS) from None
+            raise MCPError(
+                code=INTERNAL_ERROR, message="It could not be answered; the gateway's log says why."
+            ) from None
         finally:
             log.info(
                 "mcp.call",
@@ -79,9 +98,9 @@ class Scoped:
                 ms=round((monotonic() - started) * 1_000, 1),
             )
 
-    def _only(self, listed: HandlerResult, field: str, name: str, may: Callable[[str], bool]) -> HandlerResult:
+    def _only(self, listed: HandlerResult, kind: str, name: str, may: Callable[[str], bool]) -> HandlerResult:
         assert isinstance(listed, dict), "a result is in its wire form when it passes the middleware"
-        return {**listed, field: [entry for entry in listed[field] if may(entry[name])]}
+        return {**listed, kind: [entry for entry in listed[kind] if may(entry[name])]}
 
     def _may_call(self, name: str) -> bool:
         terms = self.offered.get(name)

@@ -36,10 +36,12 @@ class StrictTool(Tool):
         lenient = loose.fn_metadata.arg_model
         exact = create_model(lenient.__name__, __base__=(lenient, _Exact))
         fields = {name: getattr(loose, name) for name in Tool.model_fields}
-        fields["fn_metadata"] = loose.fn_metadata.model_copy(update={"arg_model": exact})
+        fields["fn_metadata"] = loose.fn_metadata.model_copy(
+            update={"arg_model": exact, "output_schema": _untitled(loose.fn_metadata.output_schema)}
+        )
         fields["fn"] = _masking(ask)
         fields["description"] = " ".join(loose.description.split())
-        fields["parameters"] = exact.model_json_schema(by_alias=True)
+        fields["parameters"] = _untitled(exact.model_json_schema(by_alias=True))
         return cls(**fields)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -51,6 +53,19 @@ class StrictTool(Tool):
             if told is None:
                 raise
             raise ToolError(mask(told, shown=_named_in(arguments))) from None
+
+
+def _untitled(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes from the names: a quarter of what every listing sends."""
+    match schema:
+        case dict():
+            return {
+                key: _untitled(inner) for key, inner in schema.items() if key != "title" or not isinstance(inner, str)
+            }
+        case list():
+            return [_untitled(inner) for inner in schema]
+        case _:
+            return schema
 
 
 def _masking(ask: Callable[..., Awaitable[BaseModel]]) -> Callable[..., Awaitable[BaseModel]]:

@@ -79,7 +79,7 @@ def _behaviour(
         moved = sum(leg["amount_minor"] for leg in transaction["legs"] if leg["account"] == account)
         if moved:
             flows[transaction["currency"], "in" if moved > 0 else "out"].append(abs(moved))
-        others.update({leg["account"] for leg in transaction["legs"]} - {account})
+        others.update({leg["account"] for leg in transaction["legs"]} - {account, f"receivable:{owner}"})
     times = [transaction["occurred_at"] for transaction in looked_at]
     hours = Counter(at.hour for at in times)
     levels: Counter[str] = Counter()

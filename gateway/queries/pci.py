@@ -92,7 +92,7 @@ async def _no_card_numbers(database: Database) -> PciCheck:
             if any("[card]" in mask(str(document.get(field, ""))) for field in ("_id", *fields)):
                 where.append(collection)
     found = f"digits like a card's in: {', '.join(sorted(set(where)))}" if where else "none in the latest records"
-    return _check("3.4", "no card number in texts that are not sealed", not where, looked_at, found)
+    return _of_sample("3.4", "no card number in texts that are not sealed", not where, looked_at, found)
 
 
 async def _bodies_sealed(database: Database, cipher: Cipher) -> PciCheck:
@@ -105,7 +105,7 @@ async def _bodies_sealed(database: Database, cipher: Cipher) -> PciCheck:
     plain, lost = keys.count(None), sum(key is not None and key not in cipher.key_ids for key in keys)
     older = sum(key in cipher.key_ids[1:] for key in keys)
     found = f"{plain} plain, {lost} under a key that is missing, {older} under an older key"
-    return _check(
+    return _of_sample(
         "3.5", "raw bodies are sealed (AES-256-GCM) under keys we hold", not plain and not lost, len(keys), found
     )
 
@@ -114,13 +114,13 @@ async def _secrets_sealed(database: Database) -> PciCheck:
     sources = await database.sources.find({}, {"secrets": 1}).limit(SAMPLED_MAX).to_list()
     secrets = [secret for source in sources for secret in source.get("secrets", [])]
     plain = sum("key" in secret or "text" in secret for secret in secrets)
-    return _check("3.6", "stored secrets of sources are sealed", not plain, len(secrets), f"{plain} plain")
+    return _of_sample("3.6", "stored secrets of sources are sealed", not plain, len(secrets), f"{plain} plain")
 
 
 async def _keys_hashed(database: Database) -> PciCheck:
     keys = await database.api_keys.find({}).limit(SAMPLED_MAX).to_list()
     wrong = sum(len(str(key.get("hash", ""))) != 64 or "text" in key or "secret" in key for key in keys)
-    return _check("8.3.2", "API keys are stored as hashes only", not wrong, len(keys), f"{wrong} otherwise")
+    return _of_sample("8.3.2", "API keys are stored as hashes only", not wrong, len(keys), f"{wrong} otherwise")
 
 
 async def _audited(database: Database, now: datetime) -> PciCheck:
@@ -162,6 +162,14 @@ def _tls_of_store(settings: Settings) -> PciCheck:
     encrypted = url.scheme == "mongodb+srv" or "tls=true" in url.query.lower() or "ssl=true" in url.query.lower()
     local = all(host.split(":")[0] in ("127.0.0.1", "localhost") for host in url.netloc.rpartition("@")[2].split(","))
     return _check("4.2", what, encrypted or local, 0, "TLS" if encrypted else "loopback" if local else "plain text")
+
+
+def _of_sample(requirement: str, what: str, holds: bool, looked_at: int, found: str) -> PciCheck:
+    """Of nothing, nothing is known."""
+    known = looked_at > 0
+    return _check(
+        requirement, what, holds if known else None, looked_at, found if known else "nothing is stored to look at"
+    )
 
 
 def _check(requirement: str, what: str, holds: bool | None, looked_at: int, found: str) -> PciCheck:

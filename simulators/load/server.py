@@ -84,12 +84,12 @@ def own_gateway(*, web: int, analyse: bool = True) -> Iterator[Server]:
     """A real gateway with a private MongoDB in a temporary directory, gone afterwards. Raises `ServerFailed`."""
     with TemporaryDirectory(prefix="gateway-load-") as directory:
         data_dir = str(Path(directory, "data"))
-        served = Server("127.0.0.1", _free_port(), generated_secrets())
+        served = Server("127.0.0.1", free_port(), generated_secrets())
         options = ["--port", str(served.port), "--data-dir", data_dir, "--workers", str(web)]
         environment = _environment(served.secrets) | {"ANALYSE": str(analyse).lower()}
         with running(["gateway", "serve", *options], environment, served, Path(directory)) as process:
             naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
-            printed = _command(["gateway", "keys", "create", *naming], environment, directory)
+            printed = command(["gateway", "keys", "create", *naming], environment, directory)
             key = printed.strip().splitlines()[-1]
             yield replace(served, api_key=key, pid=process.pid, environment=environment | {"DATA_DIR": data_dir})
 
@@ -98,7 +98,7 @@ def own_gateway(*, web: int, analyse: bool = True) -> Iterator[Server]:
 def own_ceiling(*, web: int) -> Iterator[Server]:
     """The same server verifying without a database (`simulators.load.ceiling`). Raises `ServerFailed`."""
     with TemporaryDirectory(prefix="gateway-ceiling-") as directory:
-        served = Server("127.0.0.1", _free_port(), generated_secrets())
+        served = Server("127.0.0.1", free_port(), generated_secrets())
         options = ["--port", str(served.port), "--web", str(web), "--metrics-dir", directory]
         arguments = ["simulators.load.ceiling", "serve", *options]
         with running(arguments, _environment(served.secrets), served, Path(directory)):
@@ -172,7 +172,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _command(module: Sequence[str], environment: Mapping[str, str], directory: str) -> str:
+def command(module: Sequence[str], environment: Mapping[str, str], directory: str) -> str:
     """What `python -m module…` printed. Raises `ServerFailed` when it failed."""
     done = subprocess.run(
         [sys.executable, "-m", *module],
@@ -192,7 +192,7 @@ def _tail(log: Path) -> str:
     return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -184,3 +184,39 @@ def test_a_payment_is_verified_only_for_the_amount_it_has(
             return bool(((await client.call_tool("verify_payment", asked)).structured_content or {})["verified"])
 
     assert in_gateway(work) is verified
+
+
+def test_a_stored_forecast_is_told_and_a_missing_one_is_explained(in_gateway: InGateway) -> None:
+    """From the latest day's insight, by currency; none is made up."""
+    day = {"day": "2026-11-21", "amount": "12.00", "low": "10.00", "high": "14.00"}
+    told = {
+        "currency": "USD",
+        "of": "captured_amount",
+        "history_days": 60,
+        "method": "naive",
+        "mase": 0.9,
+        "naive_mase": 1.0,
+    }
+    known = {**told, "coverage": 0.8, "folds": 3, "days": [day], "absent": None}
+    unknown = {"currency": "EUR", "of": "captured_amount", "history_days": 3, "absent": "too few days"}
+    insight = {
+        "_id": "business:all:day:2026-11-20", "level": "business", "subject": "all", "period": "day", "name": "2026-11-20",
+        "since": NOW - timedelta(days=1), "until": NOW, "at": NOW, "forecasts": [known, unknown],
+        "rests_on": {"events": 7}, "narrative": {"status": "absent", "reason": "no_model_key"},
+    }  # fmt: skip
+
+    async def work(served: Served) -> None:
+        async with agent(served, *ALL) as client:
+
+            async def ask(**arguments: Any) -> dict[str, Any]:
+                return (await client.call_tool("generate_revenue_analytics", arguments)).structured_content or {}
+
+            assert (await ask())["forecast_note"] == "no day that is over has an insight yet"
+            await served.database.period_insights.insert_one(insight)
+            found = await ask()
+            assert (found["forecast"][0]["amount"], found["forecast"][0]["mase"]) == ("12.00", 0.9)
+            assert (await ask(currency="EUR"))["forecast_note"] == "EUR: too few days"
+            stored = (await client.read_resource(f"insights://{found['forecast_of']}")).contents[0]
+            assert '"events":7' in getattr(stored, "text", "")
+
+    in_gateway(work)

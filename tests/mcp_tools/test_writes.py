@@ -10,7 +10,8 @@ from served import Served
 from test_over_http import text_of
 from working_gateway import AGENT_SCOPES, DECLINED, NO, YES, Run, asking_agent, capture, send
 
-from gateway.errors import CannotStart
+from gateway.access.requests import close_request, list_requests
+from gateway.errors import BadRequest, CannotStart
 from gateway.mcp_tools.caps import read_caps
 from gateway.mcp_tools.terms import TERMS, offered
 from gateway.settings import Settings
@@ -203,6 +204,13 @@ def test_a_refund_is_asked_for_and_moves_nothing_until_the_provider_tells(in_wor
             assert await _balance(served, "alice") == 10_000
             small = refund | {"payment_id": "pay_2", "amount": "10.01", "idempotency_key": "refund-02"}
             assert "At most 10.00 INR" in text_of(await agent.call_tool("refund_payment", small))
+            (asked,) = await list_requests(served.database)
+            assert (asked.request_id, asked.amount) == (done["request_id"], "45.00")
+            closed = await close_request(served.database, asked.request_id, "done", by="alice", now=asked.at)
+            assert closed.status == "done"
+            with pytest.raises(BadRequest):
+                await close_request(served.database, asked.request_id, "refused", by="alice", now=asked.at)
+            assert ((await agent.call_tool("get_active_alerts", {})).structured_content or {})["open"] == 0
         entity = {"id": "rfnd_1", "amount": 45_00, "currency": "INR", "payment_id": "pay_1"}
         event = {
             "event": "refund.processed",

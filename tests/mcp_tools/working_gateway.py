@@ -33,17 +33,24 @@ def working_on(mongo_uri: str, database_name: str) -> Run:
     """For a fixture: `run(work, **settings)` runs `await work(served)` beside a worker."""
 
     def run(work: Callable[[Served], Awaitable[Any]], **fields: Any) -> Any:
-        given: dict[str, Any] = {
-            "mongo_timeout_ms": 20_000,
-            "mongo_database": database_name,
-            **{name.lower(): secret for name, secret in SECRETS.items()},
-        }
-        return asyncio.run(_main(work, mongo_uri, Settings(_env_file=None, **(given | fields))))
+        async def main() -> Any:
+            async with working(mongo_uri, database_name, **fields) as served:
+                return await work(served)
+
+        return asyncio.run(main())
 
     return run
 
 
-async def _main(work: Callable[[Served], Awaitable[Any]], mongo_uri: str, settings: Settings) -> Any:
+@asynccontextmanager
+async def working(mongo_uri: str, database_name: str, **fields: Any) -> AsyncIterator[Served]:
+    """The gateway on this database, until the end of the block."""
+    given: dict[str, Any] = {
+        "mongo_timeout_ms": 20_000,
+        "mongo_database": database_name,
+        **{name.lower(): secret for name, secret in SECRETS.items()},
+    }
+    settings = Settings(_env_file=None, **(given | fields))
     async with connect(mongo_uri, settings) as client:
         database = client[settings.mongo_database]
         async with serving(build_app(settings, mongo_uri)) as url:
@@ -59,12 +66,12 @@ async def _main(work: Callable[[Served], Awaitable[Any]], mongo_uri: str, settin
             )
             worker = Worker(database, lease, processing, batch_max=50, lease_s=30)
             stop = asyncio.Event()
-            working = asyncio.create_task(worker.run(stop))
+            task = asyncio.create_task(worker.run(stop))
             try:
-                return await work(Served(url, database))
+                yield Served(url, database)
             finally:
                 stop.set()
-                await working
+                await task
 
 
 async def send(served: Served, source: str, body: Mapping[str, Any]) -> dict[str, Any]:
