@@ -88,6 +88,8 @@ class Features:
     """Of the counterparty, known within the last four weeks."""
     chargeback_share: float | None
     """Of the counterparty's matured movements since the first of them; None without any."""
+    chargebacks_unbroken: int
+    """All of the present run, while no movement since has matured as good."""
 
 
 def features(movement: Movement, profile: Profile, counterparty: Counterparty | None = None) -> Features:
@@ -104,7 +106,7 @@ def features(movement: Movement, profile: Profile, counterparty: Counterparty | 
     spend_usual = spend_days // days if days else None
     spend_24h += movement.amount_minor
 
-    chargebacks, share = _charged_back(counterparty, at_s)
+    chargebacks, share, unbroken = _charged_back(counterparty, at_s)
     times, surprise = _counterparty(movement.counterparty, profile)
     hour = int(at_s // HOUR_S) % 24
     return Features(
@@ -133,15 +135,17 @@ def features(movement: Movement, profile: Profile, counterparty: Counterparty | 
         gap_days=None if profile.last_s is None else max(0.0, (at_s - profile.last_s) / DAY_S),
         chargebacks=chargebacks,
         chargeback_share=share,
+        chargebacks_unbroken=unbroken,
     )
 
 
-def _charged_back(counterparty: Counterparty | None, at_s: float) -> tuple[int, float | None]:
+def _charged_back(counterparty: Counterparty | None, at_s: float) -> tuple[int, float | None, int]:
     if counterparty is None or counterparty.run == 0:
-        return 0, None
-    matured, _ = counterparty.matured(int(at_s // DAY_S))
+        return 0, None, 0
+    matured, good_since = counterparty.matured(int(at_s // DAY_S))
     recent = counterparty.known.total(at_s, back=CHARGEBACK_DAYS)[0]
-    return recent, min(1.0, counterparty.run / matured) if matured else None
+    share = min(1.0, counterparty.run / matured) if matured else None
+    return recent, share, 0 if good_since else counterparty.run
 
 
 def _amount(amount_minor: int, flow: Flow) -> tuple[int | None, float | None, float | None]:

@@ -70,7 +70,7 @@ class TreeModel:
         """How sure its labels allow anybody to be: half at most for simulated ones, more the more real frauds it saw."""
         if self.card["trained_on"] == SIMULATED:
             return SIMULATED_SUPPORT
-        return min(0.95, 0.5 + self.card.get("frauds", 0) / 1_000)
+        return min(0.95, 0.5 + float(self.card.get("frauds", 0)) / 1_000)
 
     def raw(self, numbers: Sequence[float]) -> float:
         """The sum of the trees, in log-odds. `numbers` is a vector in the order of `NAMES`."""
