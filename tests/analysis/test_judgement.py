@@ -53,7 +53,9 @@ def test_where_it_sees_nothing_the_rules_stand(settled: Profile, larger: Movemen
     assessment = judged(says(-5.0), larger, settled)
     assert assessment.probability == pytest.approx(0.0067)
     assert assessment.recommendation == "none"
-    assert [each.code for each in assessment.reasons] == [each.code for each in assess(features(larger, settled)).reasons]
+    assert [each.code for each in assessment.reasons] == [
+        each.code for each in assess(features(larger, settled)).reasons
+    ]
 
 
 def test_simulated_labels_support_half_of_a_certainty(settled: Profile, larger: Movement) -> None:
@@ -82,7 +84,14 @@ def test_it_is_silent_where_it_has_nothing_to_go_by(
 
 @pytest.mark.parametrize(
     ("probability", "advice", "score"),
-    [(0.0, "none", 0), (0.0999, "none", 29), (0.1, "review", 30), (0.5, "review", 60), (0.9, "block", 80), (1.0, "block", 100)],
+    [
+        (0.0, "none", 0),
+        (0.0999, "none", 29),
+        (0.1, "review", 30),
+        (0.5, "review", 60),
+        (0.9, "block", 80),
+        (1.0, "block", 100),
+    ],
 )
 def test_advice_and_score_of_a_probability(probability: float, advice: str, score: int) -> None:
     """Worth a review is level medium; what is advised to be blocked is critical."""
@@ -102,7 +111,13 @@ def test_the_vector_knows_only_the_past(movement: Any) -> None:
     named = dict(zip(NAMES, vector(first, features(first, profile), profile, Counterparty("USD:1")), strict=True))
     assert len(named) == len(NAMES)
     unknown = {name for name, number in named.items() if number != number}
-    assert {"amount_z", "amount_times_usual", "gap_days", "counterparty_age_days", "days_since_first_chargeback"} <= unknown
+    assert {
+        "amount_z",
+        "amount_times_usual",
+        "gap_days",
+        "counterparty_age_days",
+        "days_since_first_chargeback",
+    } <= unknown
     assert repr(nan) not in repr([named[name] for name in ("count_1h", "history", "chargebacks_ever", "hour")])
 
 
