@@ -70,6 +70,8 @@ class Features:
     burst_unknown: int | None
     """`count_1h` while there is no full day to compare it with."""
 
+    mean_7d_minor: float | None
+    """The mean of the earlier amounts of this week."""
     spend_24h_minor: int
     spend_usual_minor: int | None
     spend_ratio: float | None
@@ -101,6 +103,7 @@ def features(movement: Movement, profile: Profile, counterparty: Counterparty | 
     count_1h = flow.minutes.total(at_s, back=12)[0] + 1
     count_24h, spend_24h = flow.hours.total(at_s, back=24)
     count_days, spend_days = flow.days.total(at_s, back=DAYS_BACK, skip=1)
+    count_today, spend_today = flow.days.total(at_s, back=1)
     days = _days_covered(at_s, profile)
     hourly_usual = count_days / (24.0 * days) if days else None
     spend_usual = spend_days // days if days else None
@@ -120,10 +123,11 @@ def features(movement: Movement, profile: Profile, counterparty: Counterparty | 
         amount_ratio=ratio,
         count_1h=count_1h,
         count_24h=count_24h + 1,
-        count_7d=count_days + flow.days.total(at_s, back=1)[0] + 1,
+        count_7d=count_days + count_today + 1,
         hourly_usual=hourly_usual,
         hourly_ratio=None if hourly_usual is None else count_1h / max(hourly_usual, HOURLY_USUAL_MIN),
         burst_unknown=count_1h if hourly_usual is None else None,
+        mean_7d_minor=(spend_days + spend_today) / (count_days + count_today) if count_days + count_today else None,
         spend_24h_minor=spend_24h,
         spend_usual_minor=spend_usual,
         spend_ratio=spend_24h / spend_usual if spend_usual else None,

@@ -75,8 +75,7 @@ def vector(movement: Movement, seen: Features, profile: Profile, counterparty: C
         times, spend_times = amount / level, seen.spend_24h_minor / level
     else:
         z = recent = log_z = times = spend_times = nan
-    week_count, week_spend = flow.days.total(at_s, back=7)
-    week_times = week_spend / week_count / level if week_count else nan
+    week_times = nan if seen.mean_7d_minor is None else seen.mean_7d_minor / level
     day = int(at_s // DAY_S)
     numbers = [
         amount,
