@@ -14,7 +14,8 @@ the contributions are taken: each split on the path moves the answer from its ow
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from math import exp, isfinite
 from typing import Any, Final
 
@@ -43,18 +44,19 @@ class TreeModel:
             self.places = tuple(NAMES.index(name) for name in self.features)
             self.card: dict[str, Any] = dict(document["card"])
             self.version = version_of(document)
-            self._nested = list(document["trees"])
-            if len(self._nested) > TREES_MAX:
+            self.name = f"{self.card['trained_on']}-{self.version}"
+            """As insights name it: what it was trained on, and its version."""
+            trees = list(document["trees"])
+            if len(trees) > TREES_MAX:
                 raise BadModel(f"A model has at most {TREES_MAX} trees.")
-            self._answer = _compiled([self._source(tree) for tree in self._nested])
+            values = [_source(tree, self.places, None) for tree in trees]
+            leaves = [_source(tree, self.places, count()) for tree in trees]
+            self._answer = _compiled(["total = 0.0", *[f"total += {tree}" for tree in values], "return total"])
+            self._leaf = _compiled([f"return ({''.join(f'{tree},' for tree in leaves)})"])
+            self._paths = [_paths(tree) for tree in trees]
         except (KeyError, TypeError, ValueError, IndexError) as wrong:
             raise BadModel(f"Not a model of this gateway: {type(wrong).__name__} while reading it.") from wrong
         self.document = dict(document) | {"version": self.version}
-
-    @property
-    def name(self) -> str:
-        """As insights name it: what it was trained on, and its version."""
-        return f"{self.card['trained_on']}-{self.version}"
 
     @property
     def currency(self) -> str | None:
@@ -71,7 +73,7 @@ class TreeModel:
 
     def raw(self, numbers: Sequence[float]) -> float:
         """The sum of the trees, in log-odds. `numbers` is a vector in the order of `NAMES`."""
-        return self._answer(numbers)
+        return float(self._answer(numbers))
 
     def probability(self, numbers: Sequence[float]) -> float:
         """Between 0 and 1."""
@@ -80,44 +82,53 @@ class TreeModel:
     def contributions(self, numbers: Sequence[float]) -> dict[str, float]:
         """How far each feature moved the answer, in log-odds, the features that moved it up most first."""
         moved: dict[int, float] = {}
-        for tree in self._nested:
-            node = tree
-            while node.__class__ is list:
-                feature, threshold, unknown_left, left, right, value = node
-                number = numbers[self.places[feature]]
-                goes_left = number <= threshold or (unknown_left and number != number)
-                node = left if goes_left else right
-                after = node[5] if node.__class__ is list else node
-                moved[feature] = moved.get(feature, 0.0) + after - value
+        for paths, leaf in zip(self._paths, self._leaf(numbers), strict=True):
+            for feature, amount in paths[leaf]:
+                moved[feature] = moved.get(feature, 0.0) + amount
         ranked = sorted(moved.items(), key=_by_amount)
         return {self.features[feature]: amount for feature, amount in ranked}
 
-    def _source(self, node: Any, depth: int = 0) -> str:
-        """One tree as an expression. Only numbers that were checked get into it, never text of the document."""
-        if depth > DEPTH_MAX:
-            raise BadModel(f"A tree is at most {DEPTH_MAX} deep.")
-        if not isinstance(node, list | tuple):
-            return _finite(node)
-        feature, threshold, unknown_left, left, right, value = node
-        _finite(value)
-        name, bound = f"x{self.places[int(feature)]}", _finite(threshold)
-        low, high = self._source(left, depth + 1), self._source(right, depth + 1)
-        # An unknown is NaN and fails every comparison, so each node asks the question whose "no" is where it belongs.
-        return f"({high} if {name} > {bound} else {low})" if unknown_left else f"({low} if {name} <= {bound} else {high})"
+
+_Path = tuple[tuple[int, float], ...]
+"""The features on the way to a leaf, each with how far its split moved the answer."""
 
 
-def _compiled(trees: Sequence[str]) -> Callable[[Sequence[float]], float]:
-    """The trees as one function: 7 µs for 60 of them, where walking them as lists takes 30."""
-    lines = [
-        "def answer(numbers):",
-        f" {', '.join(f'x{place}' for place in range(len(NAMES)))} = numbers",
-        " total = 0.0",
-        *[f" total += {tree}" for tree in trees],
-        " return total",
+def _paths(node: Any, before: _Path = ()) -> list[_Path]:
+    """The path to each leaf, from left to right."""
+    if not isinstance(node, list | tuple):
+        return [before]
+    feature, _, _, left, right, value = node
+    return [
+        path
+        for child in (left, right)
+        for path in _paths(
+            child, (*before, (int(feature), (child[5] if isinstance(child, list | tuple) else child) - value))
+        )
     ]
+
+
+def _source(node: Any, places: Sequence[int], leaves: Iterator[int] | None, depth: int = 0) -> str:
+    """One tree as an expression of the leaf's value, or of its number if `leaves` counts them. Only numbers that were
+    checked get into it, never text of the document."""
+    if depth > DEPTH_MAX:
+        raise BadModel(f"A tree is at most {DEPTH_MAX} deep.")
+    if not isinstance(node, list | tuple):
+        return _finite(node) if leaves is None else str(next(leaves))
+    feature, threshold, unknown_left, left, right, value = node
+    _finite(value)
+    name, bound = f"x{places[int(feature)]}", _finite(threshold)
+    low, high = (_source(child, places, leaves, depth + 1) for child in (left, right))
+    # An unknown is NaN and fails every comparison, so each node asks the question whose "no" is where it belongs.
+    return f"({high} if {name} > {bound} else {low})" if unknown_left else f"({low} if {name} <= {bound} else {high})"
+
+
+def _compiled(lines: Sequence[str]) -> Callable[[Sequence[float]], Any]:
+    """A function of the vector; a fifth of the time that walking the trees as lists takes."""
+    unpacked = ", ".join(f"x{place}" for place in range(len(NAMES)))
     names: dict[str, Any] = {}
-    exec("\n".join(lines), {"__builtins__": {}}, names)  # noqa: S102 - made of numbers only, see `_source`
-    answer: Callable[[Sequence[float]], float] = names["answer"]
+    source = "\n ".join(["def answer(numbers):", f"{unpacked} = numbers", *lines])
+    exec(source, {"__builtins__": {}}, names)  # noqa: S102 - made of numbers only, see `_source`
+    answer: Callable[[Sequence[float]], Any] = names["answer"]
     return answer
 
 
