@@ -51,7 +51,14 @@ def poisoned(event: Document) -> Document:
 
 
 def razorpay(
-    event: str, object_id: str, amount: int, *, of: str | None = None, wallet: str | None = "alice", n: int = 0
+    event: str,
+    object_id: str,
+    amount: int,
+    *,
+    of: str | None = None,
+    wallet: str | None = "alice",
+    n: int = 0,
+    card: str | None = None,
 ) -> Document:
     """One event: `payment.captured` of `pay_1`, `refund.processed` of `rfnd_1` `of` `pay_1`, `payout.initiated`, …; `n` tells
     events apart that say the same."""
@@ -59,6 +66,8 @@ def razorpay(
     entity = {"id": object_id, "amount": amount, "currency": "INR", "notes": {"wallet_id": wallet} if wallet else {}}
     if of is not None:
         entity["payment_id"] = of
+    if card is not None:
+        entity["card_id"] = card
     return stored(
         {
             "event": event,

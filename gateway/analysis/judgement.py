@@ -17,8 +17,8 @@ from gateway.analysis.vector import vector
 
 JUDGED: Final = frozenset({"capture", "refund", "transfer", "payout_requested"})
 """What a label can be about: money that somebody asked for. Not what came of it, a dispute say."""
-EXPLAIN_FROM: Final = 0.05
-"""Below, the model's word is stored and adds no points, so nothing has to be explained: 95 of 100 events and more."""
+EXPLAIN_FROM: Final = 0.1
+"""Below, the model's word is stored and adds no points, so nothing has to be explained: nearly all events."""
 REASONS_MAX: Final = 3
 
 TEXTS: Final[Mapping[str, str]] = {

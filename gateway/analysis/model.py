@@ -160,9 +160,10 @@ RULES: Final = (
     Rule(
         "counterparty_chargebacks",
         (
-            Step(60, {"chargebacks": 2, "chargeback_share": 0.5}),
-            Step(40, {"chargebacks": 1, "chargeback_share": 0.5}),
-            Step(20, {"chargebacks": 1, "chargeback_share": 0.1}),
+            Step(65, {"chargebacks": 3, "chargeback_share": 0.5, "chargebacks_unbroken": 3}),
+            Step(50, {"chargebacks": 2, "chargeback_share": 0.5, "chargebacks_unbroken": 2}),
+            Step(40, {"chargebacks": 1, "chargeback_share": 0.5, "chargebacks_unbroken": 1}),
+            Step(10, {"chargebacks": 1, "chargeback_share": 0.5}),
         ),
         _chargebacks,
     ),

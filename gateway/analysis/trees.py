@@ -14,8 +14,9 @@ the contributions are taken: each split on the path moves the answer from its ow
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from math import exp, inf, isfinite, nextafter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from math import exp, isfinite
 from typing import Any, Final
 
 from gateway.analysis.vector import NAMES
@@ -26,11 +27,8 @@ SIMULATED: Final = "simulated"
 """What the card of a model says it was trained on whose data were our own simulator's."""
 SIMULATED_SUPPORT: Final = 0.5
 TREES_MAX: Final = 500
-DEPTH_MAX: Final = 64
+DEPTH_MAX: Final = 40
 CODES: Final = frozenset(NAMES)
-
-Node = Any
-"""A leaf's float, or (place, threshold, where "at most" goes, where the rest goes): recursive, so not spelled out."""
 
 
 class TreeModel:
@@ -46,18 +44,19 @@ class TreeModel:
             self.places = tuple(NAMES.index(name) for name in self.features)
             self.card: dict[str, Any] = dict(document["card"])
             self.version = version_of(document)
-            self._nested = list(document["trees"])
-            if len(self._nested) > TREES_MAX:
+            self.name = f"{self.card['trained_on']}-{self.version}"
+            """As insights name it: what it was trained on, and its version."""
+            trees = list(document["trees"])
+            if len(trees) > TREES_MAX:
                 raise BadModel(f"A model has at most {TREES_MAX} trees.")
-            self._trees = [self._compiled(tree, 0) for tree in self._nested]
+            values = [_source(tree, self.places, None) for tree in trees]
+            leaves = [_source(tree, self.places, count()) for tree in trees]
+            self._answer = _compiled(["total = 0.0", *[f"total += {tree}" for tree in values], "return total"])
+            self._leaf = _compiled([f"return ({''.join(f'{tree},' for tree in leaves)})"])
+            self._paths = [_paths(tree) for tree in trees]
         except (KeyError, TypeError, ValueError, IndexError) as wrong:
             raise BadModel(f"Not a model of this gateway: {type(wrong).__name__} while reading it.") from wrong
         self.document = dict(document) | {"version": self.version}
-
-    @property
-    def name(self) -> str:
-        """As insights name it: what it was trained on, and its version."""
-        return f"{self.card['trained_on']}-{self.version}"
 
     @property
     def currency(self) -> str | None:
@@ -70,18 +69,11 @@ class TreeModel:
         """How sure its labels allow anybody to be: half at most for simulated ones, more the more real frauds it saw."""
         if self.card["trained_on"] == SIMULATED:
             return SIMULATED_SUPPORT
-        return min(0.95, 0.5 + self.card.get("frauds", 0) / 1_000)
+        return min(0.95, 0.5 + float(self.card.get("frauds", 0)) / 1_000)
 
     def raw(self, numbers: Sequence[float]) -> float:
         """The sum of the trees, in log-odds. `numbers` is a vector in the order of `NAMES`."""
-        # Where the unknown goes left, a node asks the negative: NaN fails every comparison and so goes where we want it.
-        both = [*numbers, *[-number for number in numbers]]
-        total = 0.0
-        for node in self._trees:
-            while node.__class__ is tuple:
-                node = node[2] if both[node[0]] <= node[1] else node[3]
-            total += node
-        return total
+        return float(self._answer(numbers))
 
     def probability(self, numbers: Sequence[float]) -> float:
         """Between 0 and 1."""
@@ -90,30 +82,62 @@ class TreeModel:
     def contributions(self, numbers: Sequence[float]) -> dict[str, float]:
         """How far each feature moved the answer, in log-odds, the features that moved it up most first."""
         moved: dict[int, float] = {}
-        for tree in self._nested:
-            node = tree
-            while node.__class__ is list:
-                feature, threshold, unknown_left, left, right, value = node
-                number = numbers[self.places[feature]]
-                goes_left = number <= threshold or (unknown_left and number != number)
-                node = left if goes_left else right
-                after = node[5] if node.__class__ is list else node
-                moved[feature] = moved.get(feature, 0.0) + after - value
+        for paths, leaf in zip(self._paths, self._leaf(numbers), strict=True):
+            for feature, amount in paths[leaf]:
+                moved[feature] = moved.get(feature, 0.0) + amount
         ranked = sorted(moved.items(), key=_by_amount)
         return {self.features[feature]: amount for feature, amount in ranked}
 
-    def _compiled(self, node: Any, depth: int) -> Node:
-        if depth > DEPTH_MAX:
-            raise BadModel(f"A tree is at most {DEPTH_MAX} deep.")
-        if not isinstance(node, list | tuple):
-            if not isfinite(node):
-                raise BadModel("A leaf is a finite number.")
-            return float(node)
-        feature, threshold, unknown_left, left, right, _ = node
-        place, low, high = self.places[feature], self._compiled(left, depth + 1), self._compiled(right, depth + 1)
-        if not unknown_left:
-            return (place, float(threshold), low, high)
-        return (place + len(NAMES), nextafter(-float(threshold), -inf), high, low)
+
+_Path = tuple[tuple[int, float], ...]
+"""The features on the way to a leaf, each with how far its split moved the answer."""
+
+
+def _paths(node: Any, before: _Path = ()) -> list[_Path]:
+    """The path to each leaf, from left to right."""
+    if not isinstance(node, list | tuple):
+        return [before]
+    feature, _, _, left, right, value = node
+    return [
+        path
+        for child in (left, right)
+        for path in _paths(
+            child, (*before, (int(feature), (child[5] if isinstance(child, list | tuple) else child) - value))
+        )
+    ]
+
+
+def _source(node: Any, places: Sequence[int], leaves: Iterator[int] | None, depth: int = 0) -> str:
+    """One tree as an expression of the leaf's value, or of its number if `leaves` counts them. Only numbers that were
+    checked get into it, never text of the document."""
+    if depth > DEPTH_MAX:
+        raise BadModel(f"A tree is at most {DEPTH_MAX} deep.")
+    if not isinstance(node, list | tuple):
+        return _finite(node) if leaves is None else str(next(leaves))
+    feature, threshold, unknown_left, left, right, value = node
+    _finite(value)
+    name, bound = f"x{places[int(feature)]}", _finite(threshold)
+    low, high = (_source(child, places, leaves, depth + 1) for child in (left, right))
+    # An unknown is NaN and fails every comparison, so each node asks the question whose "no" is where it belongs.
+    return f"({high} if {name} > {bound} else {low})" if unknown_left else f"({low} if {name} <= {bound} else {high})"
+
+
+def _compiled(lines: Sequence[str]) -> Callable[[Sequence[float]], Any]:
+    """A function of the vector; a fifth of the time that walking the trees as lists takes."""
+    unpacked = ", ".join(f"x{place}" for place in range(len(NAMES)))
+    names: dict[str, Any] = {}
+    source = "\n ".join(["def answer(numbers):", f"{unpacked} = numbers", *lines])
+    exec(source, {"__builtins__": {}}, names)  # noqa: S102 - made of numbers only, see `_source`
+    answer: Callable[[Sequence[float]], Any] = names["answer"]
+    return answer
+
+
+def _finite(number: Any) -> str:
+    """As Python writes it; raises `BadModel` for what is not a finite number."""
+    found = float(number)
+    if isinstance(number, str) or not isfinite(found):
+        raise BadModel("A model's leaves and thresholds are finite numbers.")
+    return repr(found)
 
 
 def _by_amount(moved: tuple[int, float]) -> float:

@@ -4,6 +4,7 @@ Only the past: a movement is looked at before the state has learned from it, and
 Nothing adds or compares amounts of two currencies, because the states are kept by currency.
 """
 
+from bisect import bisect_right
 from math import log, nan
 from typing import Final
 
@@ -75,8 +76,7 @@ def vector(movement: Movement, seen: Features, profile: Profile, counterparty: C
         times, spend_times = amount / level, seen.spend_24h_minor / level
     else:
         z = recent = log_z = times = spend_times = nan
-    week_count, week_spend = flow.days.total(at_s, back=7)
-    week_times = week_spend / week_count / level if week_count else nan
+    week_times = nan if seen.mean_7d_minor is None else seen.mean_7d_minor / level
     day = int(at_s // DAY_S)
     numbers = [
         amount,
@@ -114,21 +114,16 @@ def _known(value: float | None) -> float:
 
 
 def _of_counterparty(other: Counterparty, day: int, at_s: float, amount_log: float) -> list[float]:
-    """One walk back through four weeks of day buckets, then the chargebacks, if there are any."""
-    today = week = month = new = suspicions = 0
+    """Four weeks of day buckets, then the chargebacks, if there are any."""
     days, counts = other.days, other.counts
-    for place in range(len(days) - 1, -1, -1):
-        age = day - days[place]
-        if age >= 28:
-            break
-        if age < 0:
-            continue
-        month += counts[place]
-        if age < 7:
-            week += counts[place]
-            suspicions += other.suspicions[place]
-            if age == 0:
-                today, new = counts[place], other.new[place]
+    end = bisect_right(days, day)
+    since_month = bisect_right(days, day - 28, 0, end)
+    since_week = bisect_right(days, day - 7, since_month, end)
+    month, week = sum(counts[since_month:end]), sum(counts[since_week:end])
+    today = new = 0
+    if end and days[end - 1] == day:
+        today, new = counts[end - 1], other.new[end - 1]
+    suspicions = sum(other.suspicions[since_week:end])
     age_days = nan if other.since_s is None else max(0.0, (at_s - other.since_s) / DAY_S)
     z = (amount_log - other.mean) / max(other.variance, VARIANCE_MIN) ** 0.5 if other.seen >= WINSOR_FROM else nan
     burst = (today + 1) / max(1.0, month / 28.0)

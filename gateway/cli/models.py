@@ -4,7 +4,8 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -83,8 +84,8 @@ def bench(
         start = START_DAY if start_day is None else start_day
         rows = read_rows(data)
     name: Any = protocol.value
-    gc.disable()  # a collection looks through half a million rows, again and again, and none of them is garbage
-    found = run_bench(rows, name, start_day=start, handbook=data is not None)
+    with _uncollected():
+        found = run_bench(rows, name, start_day=start, handbook=data is not None)
     if as_json:
         typer.echo(json.dumps({**found.as_json(), "data": str(data) if data else "simulators.fraud.patterns"}))
         return
@@ -111,14 +112,17 @@ def train(
 ) -> None:
     """Train on what is stored, each label only from when it was known. The model scores once it is promoted."""
     os.nice(NICENESS)
-    gc.disable()  # as above
     if simulated and out:
-        _write(_simulated(), out)
+        with _uncollected():
+            model = _simulated()
+        _write(model, out)
+        _show(model, str(out))
         return
 
     async def learn(database: Database) -> TreeModel:
         now = utc(system_clock())
-        model = _simulated() if simulated else await train_on_history(database, now=now)
+        with _uncollected():
+            model = _simulated() if simulated else await train_on_history(database, now=now)
         if not out:
             await ModelStore(database).add(model, by=operator(), now=now)
         return model
@@ -198,6 +202,16 @@ def card(
         Console(highlight=False).print("The rules alone score: no model was asked for.")
     else:
         _show(model, "")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: it would look through half a million rows again and again, and none is garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _simulated() -> TreeModel:
