@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -29,7 +30,9 @@ log = get_logger(__name__)
 PIECE: Final = 1_000
 """Transactions looked at in one turn, for each of the two marks."""
 BUSY_PAUSE_S: Final = 0.25
-"""Between two turns while there is more: 4,000 transactions a second, which is more than arrive, at a few per cent of one core."""
+TIMES_REST: Final = 4
+"""While there is more, each turn rests four times as long as it took: it has a fifth of one core at most, and less when others are
+busy, for then a turn takes longer. What is due waits; a label is in no hurry."""
 IDLE_S: Final = 2.0
 _DISPUTES: Final = "labels_disputes"
 _MATURED: Final = "labels_matured"
@@ -47,13 +50,14 @@ async def label_regularly(
 ) -> None:
     """Until `stop`; survives a MongoDB that is away."""
     while not stop.is_set():
-        more = False
+        more, started = False, monotonic()
         try:
             more = await label_piece(database, delay_days=delay_days, now=utc(clock()))
         except PyMongoError as failed:
             log.warning("not_labelled", error=type(failed).__name__)
         with suppress(TimeoutError):
-            async with asyncio.timeout(BUSY_PAUSE_S if more else IDLE_S):
+            rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started))
+            async with asyncio.timeout(rest_s if more else IDLE_S):
                 await stop.wait()
 
 
