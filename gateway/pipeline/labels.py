@@ -19,13 +19,11 @@ from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
-from structlog import get_logger
 
 from gateway.clock import Clock, system_clock, utc
+from gateway.monitoring.passes import Turns
 
 Database = AsyncDatabase[dict[str, Any]]
-log = get_logger(__name__)
 
 PIECE: Final = 1_000
 """Transactions looked at in one turn, for each of the two marks."""
@@ -48,16 +46,14 @@ async def ensure_labels(database: Database) -> None:
 async def label_regularly(
     database: Database, stop: asyncio.Event, *, delay_days: int, clock: Clock = system_clock
 ) -> None:
-    """Until `stop`; survives a MongoDB that is away."""
+    """Until `stop`; survives a MongoDB that is away, and whatever is odd in a transaction."""
+    turns = Turns(database, "labels", clock)
     while not stop.is_set():
-        more, started = False, monotonic()
-        try:
-            more = await label_piece(database, delay_days=delay_days, now=utc(clock()))
-        except PyMongoError as failed:
-            log.warning("not_labelled", error=type(failed).__name__)
+        started = monotonic()
+        more = await turns.take(label_piece(database, delay_days=delay_days, now=utc(clock())), otherwise=False)
+        rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started)) if more else IDLE_S
         with suppress(TimeoutError):
-            rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started))
-            async with asyncio.timeout(rest_s if more else IDLE_S):
+            async with asyncio.timeout(rest_s):
                 await stop.wait()
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 from structlog import get_logger
 
 from gateway.analysis.forecast import HISTORY_DAYS_MAX
@@ -24,6 +24,7 @@ from gateway.insights.day_figures import day_figures
 from gateway.insights.inactivity import HISTORY_DAYS, inactivity
 from gateway.insights.period_store import ALL, NAME, business_days, write_many_once, write_once
 from gateway.insights.wallet_weeks import WalletDay, week_findings
+from gateway.monitoring.passes import Turns
 from gateway.pipeline.unhurried import unhurried
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -46,19 +47,22 @@ _DAY: Final = timedelta(days=1)
 async def compute_regularly(
     database: Database, stop: asyncio.Event, *, narrate: bool, clock: Clock = system_clock
 ) -> None:
-    """Until `stop`; survives a MongoDB that is away. `narrate`: whether a model is configured that may be asked for prose."""
+    """Until `stop`; survives a MongoDB that is away, and a day that is odd. `narrate`: whether a model is configured that may be
+    asked for prose."""
+    turns = Turns(database, "insights", clock)
     while not stop.is_set():
-        more = False
-        try:
-            if await _claim(database, now=utc(clock())):
-                more = await compute_next_day(database, now=utc(clock()), narrate=narrate) is not None
-        except PyMongoError as failed:
-            log.warning("insights_not_computed", error=type(failed).__name__)
-        if more:
-            await _free(database)
+        more = await turns.take(_turn(database, utc(clock()), narrate=narrate), otherwise=False)
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_S if more else LOOK_EVERY_S):
                 await stop.wait()
+
+
+async def _turn(database: Database, now: datetime, *, narrate: bool) -> bool:
+    """One day, if one is due and no other worker is at it. Whether there may be more at once."""
+    if not await _claim(database, now=now) or await compute_next_day(database, now=now, narrate=narrate) is None:
+        return False
+    await _free(database)
+    return True
 
 
 async def compute_next_day(

@@ -133,6 +133,8 @@ def test_one_insight_by_its_id(ask: Ask) -> None:
     """An event's, or none."""
     found = ask(lambda database: insight(database, TRANSFER_EVENT))
     assert (found.level, found.findings["score"], found.headline) == ("event", 85, "Unusual")
+    assert found.findings["level"] == "critical"
+    assert "bob" not in found.model_dump_json(), "what a sender wrote as free text is told to nobody"
     with pytest.raises(NotFound):
         ask(lambda database: insight(database, "business:all:day:2026-01-01"))
 
