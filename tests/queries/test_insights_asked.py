@@ -178,6 +178,9 @@ def test_on_the_command_line(empty: Ask, mongo_uri: str, database_name: str, mon
     assert "business:all:day:2026-09-09" in listed
     assert "11 for 110.00 USD" in listed
     assert "More: --cursor" in listed
+    assert "payments" in run("list", "--level", "wallet", "--limit", "1").output
+    assert "low 1" in run("list", "--level", "event", "--limit", "100").output
+    assert run("list", "--level", "security").exit_code == 0
     shown = json.loads(run("show", "business:all:day:2026-09-07").output)
     assert shown["rests_on"]["transactions"] == 10
     assert isinstance(run("compute", "--day", f"{datetime.now(UTC):%Y-%m-%d}").exception, BadRequest)
