@@ -1,6 +1,7 @@
-"""`gateway insights`: what is told of wallets and of the business, and computing the days that are over."""
+"""`gateway insights`: what is told of wallets and of the business, computing the days that are over, measuring the forecast."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.cli.forecasting import bench, own_series, read_series
 from gateway.cli.keys import with_database
 from gateway.cli.options import DataDir, tables
 from gateway.clock import system_clock, utc
@@ -86,6 +88,28 @@ def compute(
         else "Nothing is due: every day that is over is computed."
     )
     Console(highlight=False).print(told)
+
+
+@app.command("bench")
+def bench_(
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="CSV: a header, then a day a row: the day, and a value a series. Default: made-up series."
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option(help="Days that are held back and forecast.")] = 56,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Measure the forecast: its error beside "as a week ago", how often its bands hold, and its time."""
+    found = bench(read_series(file) if file else list(own_series()), days_ahead=days)
+    if as_json:
+        typer.echo(orjson.dumps(found.to_document()).decode())
+        return
+    typer.echo(
+        f"{found.series} series{'' if file else ' (made up)'}, {found.days_ahead} days ahead: MASE {found.mase} (as a week ago "
+        f"{found.naive_mase}), bands of 90 % held {100 * found.coverage:.1f} %, {found.ms_per_series} ms a series."
+    )
 
 
 def in_short(found: Insight) -> str:

@@ -8,18 +8,19 @@
 The rest depends on level and period; see `business` and `wallet_weeks`. Written once: who comes second changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 Database = AsyncDatabase[dict[str, Any]]
 
 NAME: Final = "period_insights"
+DUPLICATE_KEY: Final = 11000
 ALL: Final = "all"
 """The business's subject: everything that this gateway handles."""
 
@@ -43,6 +44,17 @@ async def write_once(database: Database, insight: Mapping[str, Any]) -> bool:
         await database[NAME].insert_one(dict(insight))
         return True
     return False
+
+
+async def write_many_once(database: Database, insights: Sequence[Mapping[str, Any]]) -> None:
+    """The same of several in one go."""
+    if not insights:
+        return
+    try:
+        await database[NAME].insert_many([dict(each) for each in insights], ordered=False)
+    except BulkWriteError as refused:
+        if any(error["code"] != DUPLICATE_KEY for error in refused.details["writeErrors"]):
+            raise
 
 
 async def business_days(database: Database, since: datetime, until: datetime) -> list[dict[str, Any]]:

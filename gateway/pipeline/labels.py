@@ -14,22 +14,23 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
-from structlog import get_logger
 
 from gateway.clock import Clock, system_clock, utc
+from gateway.monitoring.passes import Turns
 
 Database = AsyncDatabase[dict[str, Any]]
-log = get_logger(__name__)
 
 PIECE: Final = 1_000
 """Transactions looked at in one turn, for each of the two marks."""
 BUSY_PAUSE_S: Final = 0.25
-"""Between two turns while there is more: 4,000 transactions a second, which is more than arrive, at a few per cent of one core."""
+TIMES_REST: Final = 4
+"""While there is more, each turn rests four times as long as it took: it has a fifth of one core at most, and less when others are
+busy, for then a turn takes longer. What is due waits; a label is in no hurry."""
 IDLE_S: Final = 2.0
 _DISPUTES: Final = "labels_disputes"
 _MATURED: Final = "labels_matured"
@@ -45,15 +46,14 @@ async def ensure_labels(database: Database) -> None:
 async def label_regularly(
     database: Database, stop: asyncio.Event, *, delay_days: int, clock: Clock = system_clock
 ) -> None:
-    """Until `stop`; survives a MongoDB that is away."""
+    """Until `stop`; survives a MongoDB that is away, and whatever is odd in a transaction."""
+    turns = Turns(database, "labels", clock)
     while not stop.is_set():
-        more = False
-        try:
-            more = await label_piece(database, delay_days=delay_days, now=utc(clock()))
-        except PyMongoError as failed:
-            log.warning("not_labelled", error=type(failed).__name__)
+        started = monotonic()
+        more = await turns.take(label_piece(database, delay_days=delay_days, now=utc(clock())), otherwise=False)
+        rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started)) if more else IDLE_S
         with suppress(TimeoutError):
-            async with asyncio.timeout(BUSY_PAUSE_S if more else IDLE_S):
+            async with asyncio.timeout(rest_s):
                 await stop.wait()
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 from structlog import get_logger
 
 from gateway.analysis.forecast import HISTORY_DAYS_MAX
@@ -22,8 +22,9 @@ from gateway.insights import business, wallet_weeks
 from gateway.insights.business import added_up, computed, day_findings, period_findings, whole
 from gateway.insights.day_figures import day_figures
 from gateway.insights.inactivity import HISTORY_DAYS, inactivity
-from gateway.insights.period_store import ALL, NAME, business_days, write_once
+from gateway.insights.period_store import ALL, NAME, business_days, write_many_once, write_once
 from gateway.insights.wallet_weeks import WalletDay, week_findings
+from gateway.monitoring.passes import Turns
 from gateway.pipeline.unhurried import unhurried
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -37,6 +38,7 @@ PAUSE_S: Final = 0.5
 WALLETS_MAX: Final = 5_000
 """Wallets that a week is told of: those with the most payments in the half year that ends with it."""
 NARRATED_WITHIN: Final = timedelta(days=2)
+BREATH_S: Final = 0.02
 _CHUNK: Final = 100
 _MARK: Final = "period_insights"
 _DAY: Final = timedelta(days=1)
@@ -45,19 +47,22 @@ _DAY: Final = timedelta(days=1)
 async def compute_regularly(
     database: Database, stop: asyncio.Event, *, narrate: bool, clock: Clock = system_clock
 ) -> None:
-    """Until `stop`; survives a MongoDB that is away. `narrate`: whether a model is configured that may be asked for prose."""
+    """Until `stop`; survives a MongoDB that is away, and a day that is odd. `narrate`: whether a model is configured that may be
+    asked for prose."""
+    turns = Turns(database, "insights", clock)
     while not stop.is_set():
-        more = False
-        try:
-            if await _claim(database, now=utc(clock())):
-                more = await compute_next_day(database, now=utc(clock()), narrate=narrate) is not None
-        except PyMongoError as failed:
-            log.warning("insights_not_computed", error=type(failed).__name__)
-        if more:
-            await _free(database)
+        more = await turns.take(_turn(database, utc(clock()), narrate=narrate), otherwise=False)
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_S if more else LOOK_EVERY_S):
                 await stop.wait()
+
+
+async def _turn(database: Database, now: datetime, *, narrate: bool) -> bool:
+    """One day, if one is due and no other worker is at it. Whether there may be more at once."""
+    if not await _claim(database, now=now) or await compute_next_day(database, now=now, narrate=narrate) is None:
+        return False
+    await _free(database)
+    return True
 
 
 async def compute_next_day(
@@ -183,26 +188,28 @@ async def _wallet_weeks(database: Database, last: date, now: datetime) -> None:
     ]
     subjects = [each["_id"] async for each in await database[NAME].aggregate(busiest, allowDiskUse=True)]
     active: dict[str, list[int]] = {}
-    async for subject, days in _histories(database, subjects, until):
-        active[subject] = [each.day.toordinal() for each in days]
+    async for histories in _histories(database, subjects, until):
+        active |= {subject: [each.day.toordinal() for each in days] for subject, days in histories.items()}
     inactive = await asyncio.to_thread(inactivity, active, last.toordinal())
     year, week, _ = last.isocalendar()
-    async for subject, days in _histories(database, subjects, until):
-        head = computed("wallet", subject, "week", f"{year}-W{week:02}", since=since, until=until)
-        rests_on = {
-            "events": sum(each.payments for each in days),
-            "since": _midnight(days[0].day),
-            "until": until,
-            "version": wallet_weeks.VERSION,
-        }
-        findings = week_findings(subject, days, last, inactive)
-        await write_once(database, {**head, "at": now, **findings, "rests_on": rests_on})
+    async for histories in _histories(database, subjects, until):
+        told = []
+        async for subject, days in unhurried(list(histories.items())):
+            head = computed("wallet", subject, "week", f"{year}-W{week:02}", since=since, until=until)
+            rests_on = {
+                "events": sum(each.payments for each in days),
+                "since": _midnight(days[0].day),
+                "until": until,
+                "version": wallet_weeks.VERSION,
+            }
+            told.append({**head, "at": now, **week_findings(subject, days, last, inactive), "rests_on": rests_on})
+        await write_many_once(database, told)
 
 
 async def _histories(
     database: Database, subjects: list[str], until: datetime
-) -> AsyncIterator[tuple[str, list[WalletDay]]]:
-    """The wallets' days of the last half year, some wallets at a time."""
+) -> AsyncIterator[dict[str, list[WalletDay]]]:
+    """The wallets' days of the last half year, some wallets at a time, with a breath between for the writer."""
     since = until - timedelta(days=HISTORY_DAYS)
     for start in range(0, len(subjects), _CHUNK):
         of = {
@@ -215,8 +222,8 @@ async def _histories(
         async for row in unhurried(await database[NAME].find(of, fields).sort("since", 1).to_list()):
             day = WalletDay(row["since"].date(), row["payments"], whole(row["amount_minor"]), row["squares"])
             days[row["subject"]].append(day)
-        for subject, history in days.items():
-            yield subject, history
+        yield days
+        await asyncio.sleep(BREATH_S)
 
 
 def _midnight(day: date) -> datetime:

@@ -27,6 +27,8 @@ _SUBJECTS: Final = {"business": "subject", "wallet": "subject", "event": "wallet
 _HEAD: Final = frozenset(
     {"_id", "level", "subject", "period", "name", "since", "until", "at", "rests_on", "narrative", "narrate"}
 )
+_UNTOLD: Final = frozenset({"counterparty"})
+"""Of an event: what its sender wrote as free text."""
 _CURSOR: Final = re.compile(r"(-?[0-9]{1,15}) (.{1,512})")
 NO_CURSOR: Final = "This cursor was not given by the gateway; start again without one."
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,6 +144,9 @@ def _insight(found: Document, level: str) -> Insight:
     written = found.get("narrative") or {"status": "absent", "reason": "no_narrative_of_this_kind"}
     since = found.get("since") or found["at"]
     counted = {"events": 1, "version": found.get("model")} if level == "event" else {"events": found.get("count")}
+    findings = _plain({name: value for name, value in found.items() if name not in _HEAD | _UNTOLD})
+    if level == "event":
+        findings["level"] = found["level"]
     return Insight(
         id=found["_id"],
         level=level,
@@ -151,7 +156,7 @@ def _insight(found: Document, level: str) -> Insight:
         since=since,
         until=found.get("until") or since,
         at=found["at"],
-        findings=_plain({name: value for name, value in found.items() if name not in _HEAD}),
+        findings=findings,
         rests_on=_plain(found.get("rests_on") or counted),
         narrative_status=written["status"],
         narrative_reason=written.get("reason"),

@@ -14,6 +14,7 @@ from gateway.insights.inactivity import Inactivity
 from gateway.insights.wallet_weeks import WalletDay, week_findings
 from gateway.pipeline import period_insights
 from gateway.pipeline.period_insights import compute_next_day
+from gateway.pipeline.retention import Retention, remove_old
 from gateway.queries.reading import Database
 
 
@@ -182,3 +183,17 @@ def test_nothing_is_told_before_a_day_is_over_for_good(mongo_uri: str, database_
         assert await compute_next_day(database, now=tomorrow + period_insights.GRACE) == MONDAY.date()
 
     on_database(mongo_uri, database_name, story)
+
+
+def test_old_insights_of_every_level_go_with_their_age(mongo_uri: str, database_name: str) -> None:
+    """`RETAIN_INSIGHTS_DAYS` is for wallets and the business as for events; what was removed is not computed again."""
+
+    async def story(database: Database) -> tuple[int, int]:
+        await trade(database, 1)
+        await computed(database, days=2)
+        removed = await remove_old(database, Retention(insights_days=30), now=MONDAY + timedelta(days=40))
+        assert removed["insights"] > 70
+        left = await database["period_insights"].count_documents({})
+        return left, len(await computed(database, days=2))
+
+    assert on_database(mongo_uri, database_name, story) == (0, 0)

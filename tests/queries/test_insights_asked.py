@@ -133,6 +133,8 @@ def test_one_insight_by_its_id(ask: Ask) -> None:
     """An event's, or none."""
     found = ask(lambda database: insight(database, TRANSFER_EVENT))
     assert (found.level, found.findings["score"], found.headline) == ("event", 85, "Unusual")
+    assert found.findings["level"] == "critical"
+    assert "bob" not in found.model_dump_json(), "what a sender wrote as free text is told to nobody"
     with pytest.raises(NotFound):
         ask(lambda database: insight(database, "business:all:day:2026-01-01"))
 
@@ -176,6 +178,9 @@ def test_on_the_command_line(empty: Ask, mongo_uri: str, database_name: str, mon
     assert "business:all:day:2026-09-09" in listed
     assert "11 for 110.00 USD" in listed
     assert "More: --cursor" in listed
+    assert "payments" in run("list", "--level", "wallet", "--limit", "1").output
+    assert "low 1" in run("list", "--level", "event", "--limit", "100").output
+    assert run("list", "--level", "security").exit_code == 0
     shown = json.loads(run("show", "business:all:day:2026-09-07").output)
     assert shown["rests_on"]["transactions"] == 10
     assert isinstance(run("compute", "--day", f"{datetime.now(UTC):%Y-%m-%d}").exception, BadRequest)
