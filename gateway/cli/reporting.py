@@ -126,7 +126,7 @@ def _say(written: Written) -> None:
         if not check.holds:
             console.print(f"Do not sign this off. {check.words}")
     if not report.by_key["by_source"].rows:
-        console.print(f"Nothing was booked in {report.period.words} ({report.period.zone}); the report says so.")
+        console.print(f"Nothing was booked in this period, {report.period.words}; the report says so.")
 
 
 async def _plan(settings: Settings, every: Regularly, at: str | None) -> None:
