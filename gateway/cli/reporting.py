@@ -1,11 +1,9 @@
 """`gateway report`: make a report now, or tell the worker to make one every day, week or month."""
 
 import asyncio
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,9 +23,6 @@ from reports.narrative.model import model_writer
 from reports.period import PERIOD_HELP, read_period
 from reports.plan import Every, Plan, next_due, read_time, remove_plan, store_plan
 from reports.sections.settlement import Settlement, read_settlement
-
-NICENESS: Final = 10
-"""A report is not in a hurry, and may be made beside a gateway that is."""
 
 
 class Regularly(StrEnum):
@@ -72,7 +67,6 @@ def report(
     now = utc(system_clock())
     asked = Asked(read_period(period, now, settings.report_timezone), source, currency, wallet, compare)
     wanted, file = read_formats(formats), read_settlement(settlement) if settlement else None
-    os.nice(NICENESS)
     written = asyncio.run(_report(settings, asked, wanted, file, out, anew=anew))
     _say(written)
 
@@ -145,10 +139,3 @@ async def _plan(settings: Settings, every: Regularly, at: str | None) -> None:
     print(
         f"into {settings.report_directory}; index.html there lists them. Files are kept {settings.report_kept_days} days."
     )
-
-
-def main() -> None:
-    """`python -m reports`."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
-    app.command()(report)
-    app(args=sys.argv[1:])
