@@ -2,13 +2,7 @@
 
 import sys
 
-from rich.console import Console
+from gateway.cli import main
 
-from gateway.cli.reporting import main
-from gateway.errors import GatewayError
-
-try:
-    main()
-except GatewayError as wrong:
-    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(wrong))
-    sys.exit(1)
+sys.argv.insert(1, "report")
+main()

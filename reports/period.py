@@ -62,7 +62,8 @@ class Period:
         if self.whole_days:
             last = self.days[-1]
             return day_words(since.date()) if len(self.days) == 1 else f"{day_words(since.date())} to {day_words(last)}"
-        return f"{day_words(since.date())}, {since:%H:%M} to {day_words(until.date())}, {until:%H:%M}"
+        last_day = "" if until.date() == since.date() else f"{day_words(until.date())}, "
+        return f"{day_words(since.date())}, {since:%H:%M} to {last_day}{until:%H:%M}"
 
     @property
     def name(self) -> str:

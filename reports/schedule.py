@@ -28,7 +28,7 @@ log = get_logger(__name__)
 LOOK_EVERY_S: Final = 20.0
 REPORT_S_MAX: Final = 3_600.0
 RETRY_AFTER: Final = timedelta(minutes=10)
-NICENESS: Final = 10
+NICENESS: Final = 19
 PERIODS: Final = {Every.DAY: "last-day", Every.WEEK: "last-week", Every.MONTH: "last-month"}
 _DUE: Final = "due"
 

@@ -4,6 +4,7 @@ Only the file of the command that is wanted is loaded: loading all takes three t
 worker needs neither the protocol of agents nor the routes.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -36,6 +37,10 @@ _COMMANDS: Final = {
 """Each command's file and function, or group of further commands."""
 _HIDDEN: Final = frozenset({"web"})
 
+NICENESS: Final = {"report": 15}
+"""Of commands that are in no hurry and may run beside a gateway that is; set before their file is loaded, which takes as long
+as a small report."""
+
 
 def commands(*wanted: str) -> typer.Typer:
     """The command line with the commands of these names, or with all."""
@@ -60,6 +65,8 @@ def commands(*wanted: str) -> typer.Typer:
 def main() -> None:
     """Run the command; an error of ours is a sentence on standard error and exit code 1, not a traceback."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
+    if first in NICENESS:
+        os.nice(NICENESS[first])
     try:
         commands(*({first} & _COMMANDS.keys()))()
     except GatewayError as wrong:

@@ -1,15 +1,15 @@
 """`gateway report`: make a report now, or tell the worker to make one every day, week or month."""
 
 import asyncio
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gateway.cli import NICENESS
 from gateway.cli.options import DataDir
 from gateway.clock import system_clock, utc
 from gateway.encryption import open_cipher
@@ -25,9 +25,6 @@ from reports.narrative.model import model_writer
 from reports.period import PERIOD_HELP, read_period
 from reports.plan import Every, Plan, next_due, read_time, remove_plan, store_plan
 from reports.sections.settlement import Settlement, read_settlement
-
-NICENESS: Final = 10
-"""A report is not in a hurry, and may be made beside a gateway that is."""
 
 
 class Regularly(StrEnum):
@@ -103,7 +100,7 @@ async def _report(
         async with (
             reach(settings) as uri,
             connect(uri, settings) as client,
-            giving_way(client, settings, niceness=NICENESS),
+            giving_way(client, settings, niceness=NICENESS["report"]),
         ):
             database = client[settings.mongo_database]
             return await generate(
@@ -129,7 +126,7 @@ def _say(written: Written) -> None:
         if not check.holds:
             console.print(f"Do not sign this off. {check.words}")
     if not report.by_key["by_source"].rows:
-        console.print(f"Nothing was booked in {report.period.words} ({report.period.zone}); the report says so.")
+        console.print(f"Nothing was booked in this period, {report.period.words}; the report says so.")
 
 
 async def _plan(settings: Settings, every: Regularly, at: str | None) -> None:
@@ -148,10 +145,3 @@ async def _plan(settings: Settings, every: Regularly, at: str | None) -> None:
     print(
         f"into {settings.report_directory}; index.html there lists them. Files are kept {settings.report_kept_days} days."
     )
-
-
-def main() -> None:
-    """`python -m reports`."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
-    app.command()(report)
-    app(args=sys.argv[1:])

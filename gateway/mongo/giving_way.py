@@ -38,7 +38,7 @@ async def giving_way(client: Client, settings: Settings, *, niceness: int) -> As
 def _lower_self(niceness: int) -> None:
     """Where Linux groups processes by their session, `nice` orders those of one session only; a child of the supervisor leads
     its own, and so lowers it as a whole."""
-    os.nice(niceness)
+    os.setpriority(os.PRIO_PROCESS, 0, niceness)
     if os.getsid(0) == os.getpid():
         with suppress(OSError):  # a kernel without such groups
             Path("/proc/self/autogroup").write_text(str(niceness))

@@ -137,9 +137,9 @@ def _refused_and_risky(tables: Tables) -> Iterator[str]:
         )
     high = [row for row in tables["risk_levels"].records() if row["level"] in ("Critical", "High")]
     if high:
-        each = [f"{_count(row['events'])} {row['level'].lower()}" for row in high]
+        each = [f"{_counted(row['events'], 'event')} {row['level'].lower()}" for row in high]
         single = [row["events"] for row in high] == [1]
-        yield f"The scorer called {_join(each)}; a person should look at {'it' if single else 'them'}."
+        yield f"The scorer rated {_join(each)}; a person should look at {'it' if single else 'them'}."
 
 
 def _unusual(tables: Tables) -> Iterator[str]:

@@ -120,3 +120,4 @@ def test_slices_cover_the_period_once(since: datetime, hours: int, zone: str) ->
 def test_the_words_name_the_last_day_that_is_in_it() -> None:
     assert read_period("2026-11", NOW, "UTC").words == "1 November 2026 to 30 November 2026"
     assert read_period("2026-11-05", NOW, "UTC").words == "5 November 2026"
+    assert read_period("day", NOW, "UTC").words == "21 November 2026, 00:00 to 12:30"

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
+from booked_store import story
 
 from reports.table import Table, by_key
 from simulators.traffic import Item, expected_balances
@@ -157,3 +158,19 @@ def test_a_sum_beyond_64_bits_is_exact(fresh: Any) -> None:
     found = by_key(fresh.collect(fresh.asked("2026-11-21")).tables)
     assert next(found["by_source"].records())["gross"] == amount * many
     assert [row["inflow"] for row in found["balances"].records() if row["account"] == "wallets"] == [amount * many]
+
+
+def test_what_comes_back_and_what_goes_out_has_the_right_sign(fresh: Any) -> None:
+    """A refund that failed after it was booked, a dispute lost and one still open, a payout done, one held, one returned:
+    added up by hand from the events of the story."""
+    fresh.book(*story(), at=fresh.asked("2026-11-21").period.since)
+    collected = fresh.collect(fresh.asked("2026-11-21"))
+    assert all(check.holds for check in collected.checks), collected.checks
+    (row,) = [row for row in by_key(collected.tables)["by_source"].records() if row["source"] == "razorpay"]
+    assert row["gross"] == 100_00 + 40_00 + 25_00 + 8_00
+    assert row["refunded"] == 30_00 + 20_00 - 20_00
+    assert row["disputed"] == 25_00
+    assert row["paid_out"] == 10_00
+    assert row["net"] == 173_00 - 30_00 - 25_00
+    held = [item for item in by_key(collected.tables)["open_items"].records() if item["held"]]
+    assert {(item["object"], item["held"]) for item in held} == {("disp_1", 40_00), ("pout_2", 5_00)}
