@@ -65,9 +65,13 @@ class TreeModel:
         return None if currency is None else str(currency)
 
     @property
+    def simulated(self) -> bool:
+        return bool(self.card["trained_on"] == SIMULATED)
+
+    @property
     def support(self) -> float:
         """How sure its labels allow anybody to be: half at most for simulated ones, more the more real frauds it saw."""
-        if self.card["trained_on"] == SIMULATED:
+        if self.simulated:
             return SIMULATED_SUPPORT
         return min(0.95, 0.5 + float(self.card.get("frauds", 0)) / 1_000)
 

@@ -2,6 +2,8 @@
 
     reception    delivery → verified → identified → stored durably              before the 202, one event at a time
     processing   stored events → payment events → transactions → insights       after it, a batch at a time
+    profiles     what was learned of wallets and counterparties                 kept beside the books, the same whoever wrote them
+    history      the stored past, replayed                                      to train a model on
     retention    what was sent, when it is old                                  in the end, if the operator says so
 
 Everything a batch causes is written in one database transaction with the outcomes of its events: after a crash an event is

@@ -9,12 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.analysis.learning import bench as module
-from gateway.analysis.learning.bench import bench
+from gateway.analysis.learning.bench import Bench, bench
 from gateway.analysis.learning.rows import Row, read_rows
 from gateway.analysis.learning.stream import Stream
 from gateway.analysis.profile import DAY_S
 from gateway.analysis.vector import NAMES
 from gateway.cli import commands
+from gateway.cli.models import table_of
 from gateway.errors import BadModel
 from simulators.fraud import simulate_handbook, simulate_patterns
 
@@ -117,3 +118,18 @@ def test_the_simulators_are_seeded_and_sorted(simulate: Callable[..., object]) -
     assert first == again
     assert first == sorted(first, key=lambda row: row.time_s)
     assert 0 < sum(row.fraud for row in first) < len(first) / 2
+
+
+@pytest.mark.parametrize("published", [None, {"auc": 0.871, "ap": 0.658, "cp100": 0.291}])
+def test_the_table_shows_what_there_is(published: dict[str, float] | None) -> None:
+    """A row for what was published only where it is about the same data."""
+    row = {
+        "auc": 0.9,
+        "ap": 0.7,
+        "cp100": 0.3,
+        "recall_at_1pct_fpr": 0.8,
+        "calibration_error": 0.001,
+        "latency_us": 80.0,
+    }
+    table = table_of(Bench("A", [], row, row, published))
+    assert table.row_count == (2 if published is None else 3)
