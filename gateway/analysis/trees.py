@@ -127,7 +127,7 @@ def _source(node: Any, places: Sequence[int], leaves: Iterator[int] | None, dept
 
 
 def _compiled(lines: Sequence[str]) -> Callable[[Sequence[float]], Any]:
-    """A function of the vector; a fifth of the time that walking the trees as lists takes."""
+    """A function of the vector; a third of the time that walking the trees as lists takes (16 and 46 µs side by side)."""
     unpacked = ", ".join(f"x{place}" for place in range(len(NAMES)))
     names: dict[str, Any] = {}
     source = "\n ".join(["def answer(numbers):", f"{unpacked} = numbers", *lines])
