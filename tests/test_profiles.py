@@ -122,3 +122,27 @@ def test_what_waits_is_bounded(mongo_uri: str, database_name: str) -> None:
         assert await database.profiles.count_documents({}) == mark["floor"]
 
     on_database(mongo_uri, database_name, run)
+
+
+def test_a_whole_past_is_learned_again_within_bounds(
+    mongo_uri: str, database_name: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing of the states is stored, they are rebuilt from the books, the same, and written as they grow many."""
+    monkeypatch.setattr(module, "SPILLED_FROM", 5)
+
+    async def run(database: Database) -> dict[str, Any]:
+        for kind in ("profiles", "counterparties", "marks"):
+            await database[kind].drop()
+        last = await database.transactions.find_one({}, sort=[("seq", -1)])
+        assert last
+        profiles = Profiles(database)
+        await profiles.start(last_seq=last["seq"])
+        assert await database.counterparties.count_documents({}) > 10
+        wallets = {each for each in together if "charged_back" not in together[each]}
+        states = [
+            *(await profiles.load(wallets)).values(),
+            *(await profiles.counterparties.load(together.keys() - wallets)).values(),
+        ]
+        return {each.id: each.to_document() for each in states}
+
+    assert on_database(mongo_uri, database_name, run) == together

@@ -19,6 +19,8 @@ BLOCK_FROM: Final = 0.9
 """By cost: a look costs a tenth of an average fraud, a wrongly blocked payment nine times what a missed fraud does."""
 SCORES: Final = ((0.0, 0), (REVIEW_FROM, 30), (0.5, 60), (BLOCK_FROM, 80), (1.0, SCORE_MAX))
 """Which score a probability is, straight lines between: worth a review is medium, more likely than not is high."""
+SIMULATED_MAX: Final = 59
+"""A model of simulated labels may call for a look (level medium) and for no more: it takes what is new to it for fraud."""
 FULL_HISTORY: Final = 50
 FULL_DAYS: Final = 14
 CONFIDENCE_MAX: Final = 0.95
@@ -50,6 +52,9 @@ def assess(seen: Features, judgement: Judgement | None = None) -> Assessment:
         return Assessment(score, level_of(score), found, confidence(seen))
     sure = confidence(seen)
     higher = score_of(judgement.probability) if judgement.probability >= EXPLAIN_FROM else 0
+    advice = recommended(judgement.probability)
+    if judgement.simulated:
+        higher, advice = min(higher, SIMULATED_MAX), "review" if advice == "block" else advice
     if higher > score and judgement.because:
         found = tuple(sorted((*found, *_shared(judgement, higher - score)), key=by_points))
         score = higher
@@ -61,7 +66,7 @@ def assess(seen: Features, judgement: Judgement | None = None) -> Assessment:
         sure,
         f"{MODEL}+{judgement.model}",
         round(judgement.probability, 4),
-        recommended(judgement.probability),
+        advice,
     )
 
 

@@ -82,6 +82,8 @@ class Judgement(NamedTuple):
     because: tuple[Because, ...]
     model: str
     support: float
+    simulated: bool = False
+    """Its labels were a simulator's: what it says of real payments is a hint, and raises no alarm alone."""
 
 
 def judge(
@@ -93,7 +95,7 @@ def judge(
     numbers = vector(movement, seen, profile, counterparty)
     probability = model.probability(numbers)
     because = _because(model, numbers) if probability >= EXPLAIN_FROM else ()
-    return Judgement(probability, because, model.name, model.support)
+    return Judgement(probability, because, model.name, model.support, model.simulated)
 
 
 def reason(because: Because, points: int) -> Reason:

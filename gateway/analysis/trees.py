@@ -65,9 +65,13 @@ class TreeModel:
         return None if currency is None else str(currency)
 
     @property
+    def simulated(self) -> bool:
+        return bool(self.card["trained_on"] == SIMULATED)
+
+    @property
     def support(self) -> float:
         """How sure its labels allow anybody to be: half at most for simulated ones, more the more real frauds it saw."""
-        if self.card["trained_on"] == SIMULATED:
+        if self.simulated:
             return SIMULATED_SUPPORT
         return min(0.95, 0.5 + float(self.card.get("frauds", 0)) / 1_000)
 
@@ -123,7 +127,7 @@ def _source(node: Any, places: Sequence[int], leaves: Iterator[int] | None, dept
 
 
 def _compiled(lines: Sequence[str]) -> Callable[[Sequence[float]], Any]:
-    """A function of the vector; a fifth of the time that walking the trees as lists takes."""
+    """A function of the vector; a third of the time that walking the trees as lists takes (16 and 46 µs side by side)."""
     unpacked = ", ".join(f"x{place}" for place in range(len(NAMES)))
     names: dict[str, Any] = {}
     source = "\n ".join(["def answer(numbers):", f"{unpacked} = numbers", *lines])

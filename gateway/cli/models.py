@@ -21,6 +21,7 @@ from gateway.analysis.learning.bench import bench as run_bench
 from gateway.analysis.learning.protocol import START_DAY
 from gateway.analysis.learning.rows import read_rows
 from gateway.analysis.learning.stream import Seen, Stream
+from gateway.analysis.model import MODEL
 from gateway.analysis.model_store import RULES, ModelStore
 from gateway.analysis.trees import SIMULATED, TreeModel
 from gateway.cli.options import DataDir, operator, tables
@@ -95,7 +96,7 @@ def bench(
         f"Protocol {found.protocol}, {len(found.folds)} fold(s), the latest from day {first['start_day']}: trained on "
         f"{first['train_rows']} events ({first['train_frauds']} fraud), tested on {first['test_rows']} ({first['test_frauds']})."
     )
-    console.print(_table(found))
+    console.print(table_of(found))
     if found.published is None:
         console.print(
             "Our own simulated data: nothing was published about them, and nothing follows for real payments."
@@ -258,10 +259,13 @@ def _with_database(data_dir: DataDir, ask: Callable[[Database], Awaitable[Answer
     return asyncio.run(run())
 
 
-def _table(found: Bench) -> Table:
+def table_of(found: Bench) -> Table:
+    """The model beside the rules, and beside what was published where that is about the same data."""
     table = Table("", *MEASURES.values())
-    shown = {f"model, protocol {found.protocol}": found.model, f"rules {found.as_json()['rules_version']}": found.rules}
-    for name, row in shown.items() | {("published best", found.published or {})}:
+    rows = {f"model, protocol {found.protocol}": found.model, f"rules alone, {MODEL}": found.rules}
+    if found.published:
+        rows["published best"] = found.published
+    for name, row in rows.items():
         table.add_row(name, *(_figure(measure, row.get(measure)) for measure in MEASURES))
     return table
 

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from pymongo import ReplaceOne
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
 from structlog import get_logger
 
 from gateway.analysis.counterparty import Counterparty, counterparty_id
@@ -27,7 +29,10 @@ WRITTEN_MIN: Final = 100
 """States of a kind that each batch writes, the longest waiting first: with little traffic that is all of them."""
 WAITING_MAX: Final = 1_000
 """States of a kind that may wait, and with them some ten batches that a new writer has to read again: a second's work."""
+SPILLED_FROM: Final = 5_000
+"""States of a kind that may wait while a new writer learns again."""
 PROGRESS_S: Final = 5.0
+DUPLICATE_KEY: Final = 11_000
 _READ_AT_ONCE: Final = 500
 _OUTWARD: Final = frozenset({"transfer", "payout_requested", "dispute_opened"})
 
@@ -86,6 +91,26 @@ class Kept(Generic[State]):
         if state.id not in self._waiting:
             self._waiting[state.id] = (state, seq)
 
+    async def spill(self) -> None:
+        """Write what waits while much is learned again, a whole past say, so that memory stays bounded. The floor stays: each
+        state knows its number. One that another writer has brought further meanwhile is left as it is."""
+        if len(self._waiting) < SPILLED_FROM:
+            return
+        waiting = [state for state, _ in self._waiting.values()]
+        older = [
+            ReplaceOne({"_id": state.id, "seq": {"$lt": state.seq}}, state.to_document(), upsert=True)
+            for state in waiting
+        ]
+        try:
+            await self._database[self._name].bulk_write(older, ordered=False)
+        except BulkWriteError as refused:
+            if any(each["code"] != DUPLICATE_KEY for each in refused.details["writeErrors"]):
+                raise
+        for state in waiting:
+            state.stored = True
+        self._waiting.clear()
+        self._recent.remember({state.id: state for state in waiting})
+
     def writes(self, last_seq: int) -> list[Writes]:
         """What a batch that ends with `last_seq` writes of them."""
         count = max(WRITTEN_MIN, len(self._waiting) - WAITING_MAX)
@@ -119,6 +144,8 @@ class Profiles:
         began = told = monotonic()
         async for transactions in self._since(floor, last_seq):
             await self._learn_again(transactions)
+            await self.wallets.spill()
+            await self.counterparties.spill()
             if transactions and monotonic() - told > PROGRESS_S:
                 told = monotonic()
                 log.info("learning_again", up_to=transactions[-1]["seq"], of=last_seq)

@@ -49,6 +49,7 @@ class Scoring:
         self._payments.forget()
         self._look_at = 0.0
         await self._profiles.start(last_seq=last_seq)
+        await self._look_for_model()
 
     async def writes(
         self, applied: Sequence[tuple[PaymentEvent, Applied]], *, first_seq: int, seen_before: set[str], now: float

@@ -9,12 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.analysis.learning import bench as module
-from gateway.analysis.learning.bench import bench
+from gateway.analysis.learning import train
+from gateway.analysis.learning.bench import Bench, bench
 from gateway.analysis.learning.rows import Row, read_rows
 from gateway.analysis.learning.stream import Stream
 from gateway.analysis.profile import DAY_S
 from gateway.analysis.vector import NAMES
 from gateway.cli import commands
+from gateway.cli.models import table_of
 from gateway.errors import BadModel
 from simulators.fraud import simulate_handbook, simulate_patterns
 
@@ -53,6 +55,13 @@ def test_more_than_can_be_known_is_a_leak(monkeypatch: pytest.MonkeyPatch) -> No
         bench(rows, "A", start_day=10, handbook=True)
 
 
+def test_without_lightgbm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, before a minute of reading."""
+    monkeypatch.setattr(train, "find_spec", lambda name: None)
+    with pytest.raises(BadModel, match=r"pip install 'auto-pay-gateway\[train\]'"):
+        bench(iter(()), "A", start_day=0, handbook=True)
+
+
 def test_a_label_is_in_no_feature_before_it_is_known() -> None:
     """Turning the labels of the last week over changes no vector of that week."""
     rows = list(simulate_handbook(days=20, customers=60, terminals=40))
@@ -76,9 +85,11 @@ def test_a_label_is_in_the_features_once_it_is_known() -> None:
         (HEADER + "5,a,b,1.00,0\n4,a,b,1.00,0\n", "line 3: earlier than the row before it"),
         (HEADER + "5,a,b,much,0\n", "line 2: not a row"),
         (HEADER + "5,a\n", "line 2: not a row"),
+        (HEADER + "nan,a,b,1.00,0\n", "line 2: not a row"),
+        (HEADER + "5,a,b,1e300,0\n", "line 2: not a row"),
         ("", "lacks the columns"),
     ],
-    ids=["columns", "order", "amount", "short", "empty"],
+    ids=["columns", "order", "amount", "short", "no time", "no money", "empty"],
 )
 def test_a_file_that_cannot_be_used(write: Callable[[str], Path], text: str, said: str) -> None:
     """Names the line and what is wrong with it."""
@@ -117,3 +128,18 @@ def test_the_simulators_are_seeded_and_sorted(simulate: Callable[..., object]) -
     assert first == again
     assert first == sorted(first, key=lambda row: row.time_s)
     assert 0 < sum(row.fraud for row in first) < len(first) / 2
+
+
+@pytest.mark.parametrize("published", [None, {"auc": 0.871, "ap": 0.658, "cp100": 0.291}])
+def test_the_table_shows_what_there_is(published: dict[str, float] | None) -> None:
+    """A row for what was published only where it is about the same data."""
+    row = {
+        "auc": 0.9,
+        "ap": 0.7,
+        "cp100": 0.3,
+        "recall_at_1pct_fpr": 0.8,
+        "calibration_error": 0.001,
+        "latency_us": 80.0,
+    }
+    table = table_of(Bench("A", [], row, row, published))
+    assert table.row_count == (2 if published is None else 3)

@@ -64,6 +64,14 @@ def test_simulated_labels_support_half_of_a_certainty(settled: Profile, larger: 
     assert judged(says(0.0), larger, settled).confidence > 0.5
 
 
+def test_a_simulators_model_calls_for_a_look_and_no_more(settled: Profile, larger: Movement) -> None:
+    """However sure it is: it never saw a real fraud."""
+    real, simulated = (judged(says(5.0, trained_on=each), larger, settled) for each in ("history", "simulated"))
+    assert (real.level, real.recommendation) == ("critical", "block")
+    assert (simulated.level, simulated.recommendation) == ("medium", "review")
+    assert simulated.probability == real.probability
+
+
 @pytest.mark.parametrize(
     ("said", "card"),
     [

@@ -278,7 +278,7 @@ def test_the_worker_reads_what_a_replay_needs(mongo_uri: str, database_name: str
 
 
 def test_events_that_were_never_replayed_pay_nothing_for_it(mongo_uri: str, database_name: str) -> None:
-    """A batch of new events asks the store about wallets, objects and profiles, and about nothing else."""
+    """A batch of new events asks the store about wallets, objects and what was learned of them, and about nothing else."""
 
     async def tale(database: Database) -> None:
         await Booking(database).book([transfer("t0", "alice", "bob", "1.00")])
@@ -290,7 +290,7 @@ def test_events_that_were_never_replayed_pay_nothing_for_it(mongo_uri: str, data
         await database.command({"profile": 0})
         asked = database["system.profile"].find({"op": {"$in": ["query", "command"]}}, {"command": 1})
         reads = [row["command"].get("find") or row["command"].get("aggregate") async for row in asked]
-        assert set(filter(None, reads)) <= {"objects", "wallets", "profiles", "owners", "events"}
+        assert set(filter(None, reads)) <= {"objects", "wallets", "profiles", "counterparties", "owners", "events"}
         assert reads.count("events") == 2  # the claim, and the one that finds nothing more
         updates = database["system.profile"].find({"op": "update", "ns": f"{database.name}.events"})
         assert len(await updates.to_list()) == 1

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.analysis.assessment import assess
+from gateway.analysis.counterparty import Counterparty
+from gateway.analysis.default_model import default_model
 from gateway.analysis.features import OCCURRED_AT_MAX, Features, Movement, features
-from gateway.analysis.model import reasons
+from gateway.analysis.judgement import judge
+from gateway.analysis.model import HISTORY_MIN, reasons
 from gateway.analysis.profile import Profile
 from gateway.money import AMOUNT_MINOR_MAX
 
@@ -132,3 +135,22 @@ def test_more_of_the_same_is_never_more_unusual(past: list[Movement], amount_min
         points.append(amount_points(features(again, profile)))
         learn(profile, again)
     assert points == sorted(points, reverse=True)
+
+
+@settings(max_examples=50, deadline=None)  # the first one reads the model
+@given(st.lists(movements(), max_size=40), movements(kind="capture"))
+def test_the_models_word_is_a_probability_with_its_reasons(past: list[Movement], present: Movement) -> None:
+    """Of the shipped model, whatever came before: between 0 and 1, the same after the store, its points explained."""
+    profile, shop = grown(past), Counterparty("USD:1")
+    for each in past:
+        shop.absorb(amount_minor=each.amount_minor, occurred_at=each.occurred_at, new=True, suspicious=False)
+        if each.amount_minor % 3 == 0:
+            shop.charge_back(paid_at=each.occurred_at, known_at=each.occurred_at, suspicious=each.amount_minor % 2 == 0)
+    stored = Profile.from_document(profile.to_document()), Counterparty.from_document(shop.to_document())
+    seen = features(present, profile, shop)
+    word = judge(default_model(), present, seen, profile, shop)
+    assert word == judge(default_model(), present, features(present, *stored), *stored)
+    assessment = assess(seen, word)
+    assert assessment.score == min(100, sum(reason.points for reason in assessment.reasons))
+    assert (word is None) == (assessment.probability is None) == (seen.history < HISTORY_MIN)
+    assert word is None or 0 <= word.probability <= 1

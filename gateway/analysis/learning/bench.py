@@ -9,6 +9,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
+from gateway.analysis.judgement import EXPLAIN_FROM
 from gateway.analysis.learning import measures
 from gateway.analysis.learning.measures import Scored
 from gateway.analysis.learning.protocol import Fold, Name, folds
@@ -128,11 +129,12 @@ def measured_scores(tested: Sequence[Seen], scores: Sequence[float]) -> dict[str
 
 
 def _latency_us(part: _Tested) -> float:
-    """The median of one event: features and rules, as they were timed in the stream, and the trees."""
+    """The median of one event: features, rules and learning as they were timed in the stream, then trees and reasons."""
     timed = []
     for each in part.tested[:TIMED_MAX]:
         began = perf_counter()
-        part.model.probability(each.numbers)
+        if part.model.probability(each.numbers) >= EXPLAIN_FROM:
+            part.model.contributions(each.numbers)
         timed.append(each.seconds + perf_counter() - began)
     return 1e6 * median(timed)
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
+from gateway.analysis.features import OCCURRED_AT_MAX
 from gateway.errors import BadModel
+from gateway.money import AMOUNT_MINOR_MAX
 
 COLUMNS: Final = ("time_s", "customer", "counterparty", "amount", "fraud")
 ROWS_MAX: Final = 20_000_000
@@ -53,6 +55,8 @@ def _row(cells: list[str], columns: list[str]) -> Row | None:
     named = dict(zip(columns, cells, strict=False))
     try:
         time_s, minor = float(named["time_s"]), round(float(named["amount"]) * 100)
+        if not 0 <= time_s <= OCCURRED_AT_MAX or abs(minor) > AMOUNT_MINOR_MAX:
+            return None
         return Row(time_s, named["customer"], named["counterparty"], minor, named["fraud"].strip() in TRUE)
     except (KeyError, ValueError, OverflowError):
         return None
