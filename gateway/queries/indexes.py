@@ -10,12 +10,9 @@ _RECORDED_KEPT_S = 90 * 86_400
 INDEXES = {
     "objects": [
         IndexModel([("object_id", ASCENDING)]),
-        # Partial: only subscriptions are in it, which are few beside payments.
-        IndexModel(
-            [("kind", ASCENDING), ("state", ASCENDING)],
-            name="subscriptions",
-            partialFilterExpression={"kind": "subscription"},
-        ),
+        # Partial: only subscriptions are in it, which are few beside payments. Not over their state, which changes: with each
+        # update of an indexed field MongoDB looks at every index of the collection.
+        IndexModel([("kind", ASCENDING)], name="subscriptions", partialFilterExpression={"kind": "subscription"}),
     ],
     "wallets": [IndexModel([("owner", ASCENDING)])],
     "recorded_metrics": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
