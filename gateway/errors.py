@@ -20,6 +20,7 @@ GatewayError                     a fact with a stable `reason`
 ├── Busy                    503  no place for one more connection
 ├── StoreUnavailable        503  MongoDB did not answer in time; nothing half-done
 ├── CannotDecrypt                a key is missing, or what is stored was altered
+├── BadModel                     a model, or what one is trained or measured on, that cannot be used
 ├── LeaseLost                    another writer took over; this one must stop writing
 └── CannotStart                  settings or surroundings that make a start unsafe
 """
@@ -141,6 +142,10 @@ class StoreUnavailable(GatewayError):
 
 class CannotDecrypt(GatewayError):
     reason = "cannot_decrypt"
+
+
+class BadModel(GatewayError):
+    reason = "bad_model"
 
 
 class LeaseLost(GatewayError):

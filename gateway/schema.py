@@ -9,6 +9,7 @@ from gateway.access.acts import ensure_acts
 from gateway.clock import system_clock, utc
 from gateway.encryption import Cipher
 from gateway.events.rejections import ensure_rejections
+from gateway.events.standing import ensure_standings
 from gateway.events.store import EventDocument
 from gateway.insights.period_store import ensure_period_insights
 from gateway.insights.store import InsightDocument
@@ -26,6 +27,7 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], cipher: Cipher) -> No
         database=database,
         document_models=[EventDocument, WalletDocument, ObjectDocument, TransactionDocument, InsightDocument],
     )
+    await ensure_standings(database["events"])
     await ensure_rejections(database)
     await ensure_acts(database)
     await ensure_labels(database)

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     # The worker
     apply_batch_max: int = Field(default=500, ge=1, le=5_000)
     lease_s: float = Field(default=5.0, ge=0.5, le=300)
+    analyse: bool = True
     parked_alert_after_s: int = Field(default=86_400, ge=1)
     audit_every_s: int = Field(default=3_600, ge=0, le=31_536_000)
 
@@ -99,8 +100,21 @@ class Settings(BaseSettings):
     gemini_requests_per_minute: int = Field(default=10, ge=0, le=10_000)
     narrate_from_score: int = Field(default=60, ge=0, le=100)
 
+    # Reports for finance staff
+    report_timezone: str = "UTC"
+    report_every: str = Field(default="", pattern=r"^(|day|week|month)$")
+    report_at: str = Field(default="06:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    report_dir: Path | None = None
+    report_formats: str = "all"
+    report_kept_days: int = Field(default=400, ge=1, le=36_500)
+
     # Logs
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @property
+    def report_directory(self) -> Path:
+        """Where the worker puts reports: `report_dir`, else a folder under the data directory."""
+        return self.report_dir or self.data_dir / "reports"
 
 
 def load_settings(**overrides: Any) -> Settings:

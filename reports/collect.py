@@ -1,121 +1,161 @@
-"""Reads the store into `Figures`: eight bounded aggregations, all of them (but one) from the same moment.
+"""The store → every table of a report, and what must be true of them."""
 
-A snapshot session makes the sections agree with each other while the worker keeps writing. MongoDB refuses snapshots of
-capped collections, so the log of refused requests is read as it is then.
-"""
-
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import pymongo
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError
+from gateway.encryption import Cipher
+from gateway.queries.reading import Database
+from reports.asked import Asked, checked
+from reports.flows import SLICES_MAX, Flow, Flows, read_flows
+from reports.history import read_history
+from reports.position import Position, is_closed, position_before
+from reports.reading import Reading, answering
+from reports.report import Check
+from reports.sections import attention, balances, events, money, objects, outlook, payments, risk, settlement, wallets
+from reports.table import Table
 
-from gateway.errors import StoreUnavailable
-from gateway.queries.period import Period
-from reports import insight_rows, queries, rows
-from reports.figures import EventFigures, Figures, OpenEvents, Refusals, RiskFigures
+_STEPS: Final = 12
+"""Queries that every report makes besides the slices of its days, roughly: a bar may jump a little."""
 
-Document = dict[str, Any]
-
-REPORT_S_MAX: Final = 240.0
-"""For all queries of one report together; the server stops them too. MongoDB keeps a snapshot for 300 s by default."""
-
-SNAPSHOT_TRIES_MAX: Final = 3
-SNAPSHOT_GONE: Final = frozenset({239, 246})
-"""SnapshotTooOld, SnapshotUnavailable (a collection was made a moment ago): a new snapshot helps.
-Source: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml"""
-
-
-async def collect(db: AsyncDatabase[Document], *, since: datetime, until: datetime, now: datetime) -> Figures:
-    """The figures of what lies at or after `since` and before `until`, aware datetimes.
-
-    Raises `BadRequest` for a period that is empty or too long, and `StoreUnavailable` when MongoDB does not
-    answer within `REPORT_S_MAX`.
-    """
-    period = Period(since, until)
-    try:
-        await db.command("ping")  # within the client's own timeout: a store that is down is not waited for as long
-        with pymongo.timeout(REPORT_S_MAX):
-            return await _from_one_snapshot(db, period, now)
-    except PyMongoError as failed:
-        raise StoreUnavailable(
-            f"MongoDB did not answer for the report ({type(failed).__name__}); try again, or a shorter period."
-        ) from failed
-
-
-async def _from_one_snapshot(db: AsyncDatabase[Document], period: Period, now: datetime) -> Figures:
-    for attempt in range(1, SNAPSHOT_TRIES_MAX + 1):
-        try:
-            async with db.client.start_session(snapshot=True) as session:
-                return await _Reading(db, session, period.since, period.until).figures(now)
-        except OperationFailure as failed:
-            if failed.code not in SNAPSHOT_GONE or attempt == SNAPSHOT_TRIES_MAX:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def step_of(since: datetime, until: datetime) -> str:
-    """The unit of the series: fine enough to see a shape, and at most a hundred steps in a year."""
-    length = until - since
-    if length <= timedelta(days=2):
-        return "hour"
-    return "day" if length <= timedelta(days=100) else "month"
+OnStep = Callable[[str, int], None]
+"""Told what was just done, and how many steps there are."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """One reading of the store: the period, and the session that holds the moment still."""
+class Collected:
+    """What was read: nothing in it is words yet."""
 
-    db: AsyncDatabase[Document]
-    session: AsyncClientSession
-    since: datetime
-    until: datetime
+    asked: Asked
+    closed: bool
+    position: Position
+    tables: tuple[Table, ...]
+    checks: tuple[Check, ...]
 
-    async def figures(self, now: datetime) -> Figures:
-        step = step_of(self.since, self.until)
-        flows = await self._all("transactions", queries.flows(self.since, self.until, step))
-        accounts = await self._one("transactions", queries.accounts(self.since, self.until))
-        return Figures(
-            since=self.since,
-            until=self.until,
-            made_at=now,
-            step=step,
-            currencies=rows.currencies(flows, accounts, rows.starts(self.since, self.until, step)),
-            states=rows.states(await self._one("objects", queries.states(self.since, self.until))),
-            events=await self._events(),
-            refusals=await self._refusals(),
-            incidents=rows.incidents(await self._one("incidents", queries.incidents(self.since, self.until))),
-            open_events=await self._open_events(),
-            risk=await self._risk(),
-        )
 
-    async def _events(self) -> EventFigures:
-        return rows.events(await self._one("events", queries.events(self.since, self.until)))
+async def collect(
+    database: Database,
+    asked: Asked,
+    *,
+    now: datetime,
+    cipher: Cipher,
+    file: settlement.Settlement | None = None,
+    on_step: OnStep = lambda _what, _of: None,
+) -> Collected:
+    """Raises `BadRequest` for filters that name nothing, `NotAnExport`, and `StoreUnavailable` when MongoDB does not answer."""
+    steps = _STEPS + min(len(asked.period.days), SLICES_MAX) * (2 if asked.compare else 1)
+    with answering():
+        await database.command("ping")  # a store that is down is waited for as long as the client waits, no longer
+        asked = await checked(database, asked)
+        reading = Reading(database, asked, now, lambda what: on_step(what, steps))
+        closed = await is_closed(database, asked.period.until, now)
+        position = await position_before(database, asked.period.until)
+        tables, checks = await _read(reading, cipher, file, closed=closed)
+    return Collected(asked, closed, position, tables, checks)
 
-    async def _refusals(self) -> Refusals:
-        """Without the session: the log is a capped collection. Its oldest entry tells how far back it reaches."""
-        log = self.db["rejections"]
-        oldest = await log.find_one({}, {"at": 1}, sort=[("$natural", 1)])
-        cursor = await log.aggregate(queries.refusals(self.since, self.until), allowDiskUse=True)
-        return rows.refusals((await cursor.to_list(1))[0], oldest)
 
-    async def _open_events(self) -> OpenEvents:
-        waiting = await self._all("events", queries.waiting(self.until))
-        return rows.open_events(waiting, await self._one("events", queries.parked(self.until)))
+async def _read(
+    reading: Reading, cipher: Cipher, file: settlement.Settlement | None, *, closed: bool
+) -> tuple[tuple[Table, ...], tuple[Check, ...]]:
+    asked, period = reading.asked, reading.asked.period
+    flows = await read_flows(reading, period)
+    accounts = await balances.read_balances(reading, closed=closed)
+    moved, differing = await wallets.read_wallets(reading)
+    standing = await objects.read_objects(reading)
+    tables = [
+        accounts,
+        money.by_source(flows),
+        money.by_day(flows, period),
+        money.rates(flows, period),
+        *([await _compared(reading, flows)] if asked.compare else []),
+        # A failed payment touches no wallet, so with a wallet asked for a rate would be one of successes only.
+        *([] if asked.wallet else [await payments.success(reading), await payments.declines(reading, cipher)]),
+        objects.standings(
+            standing,
+            reading,
+            key="refunds_disputes",
+            title="Refunds and disputes",
+            kinds=("refund", "dispute"),
+            about="What changed in the period or was open at its end, by state; the age is that of the oldest open one.",
+        ),
+        objects.standings(
+            standing,
+            reading,
+            key="payouts",
+            title="Payouts",
+            kinds=("payout",),
+            about="Payouts that changed in the period or were open at its end. A requested one holds its amount.",
+        ),
+        objects.open_items(standing, reading),
+        moved,
+        await attention.read_attention(reading),
+        *(await _unnarrowed(reading) if not (asked.wallet or asked.currency) else []),
+        await risk.levels(reading),
+        await risk.riskiest(reading),
+        *await _outlook(reading, flows),
+        money.hours(flows),
+        *(await settlement.reconciled(reading, file) if file else []),
+    ]
+    return tuple(tables), _checks(reading, accounts, flows, differing)
 
-    async def _risk(self) -> RiskFigures:
-        levels = await self._one("insights", queries.levels(self.since, self.until))
-        return insight_rows.risk(levels, await self._all("insights", queries.riskiest(self.since, self.until)))
 
-    async def _all(self, collection: str, pipeline: queries.Pipeline) -> list[Document]:
-        """Every row; the pipelines return few. Groups beyond the server's 100 MB go to its disk."""
-        cursor = await self.db[collection].aggregate(pipeline, session=self.session, allowDiskUse=True)
-        return await cursor.to_list(None)
+async def _compared(reading: Reading, flows: Flows) -> Table:
+    previous = reading.asked.period.previous()
+    return money.compared(flows, await read_flows(reading, previous, hours=False), previous)
 
-    async def _one(self, collection: str, pipeline: queries.Pipeline) -> Mapping[str, list[Document]]:
-        """The one row of a pipeline that ends in `$facet`."""
-        return (await self._all(collection, pipeline))[0]
+
+async def _unnarrowed(reading: Reading) -> list[Table]:
+    """What has no wallet and no currency, so a report about one of them has no place for it."""
+    return [await events.received(reading), await events.refused(reading), await events.incidents(reading)]
+
+
+async def _outlook(reading: Reading, flows: Flows) -> list[Table]:
+    """From the days before the period and those of it that are over."""
+    period = reading.asked.period
+    days = defaultdict(Flow, await read_history(reading) | flows.by_day)
+    currencies = sorted({currency for currency, _ in days})
+    today = period.local(reading.now).date()
+    last = min(period.days[-1], today - timedelta(days=1))
+    known = {key: flow for key, flow in days.items() if key[1] <= last}
+    return [outlook.anomalies(known, period, currencies, today), *outlook.forecasts(known, currencies, last)]
+
+
+def _checks(reading: Reading, accounts: Table, flows: Flows, differing: int) -> tuple[Check, ...]:
+    found = [_feet(accounts, whole_books=not reading.asked.wallet), _recorded(differing)]
+    if not reading.asked.wallet and not flows.unknown_kinds:
+        found.append(_cleared(accounts, flows))
+    return tuple(found)
+
+
+def _feet(accounts: Table, *, whole_books: bool) -> Check:
+    faults = balances.feet(accounts, whole_books=whole_books)
+    words = "Every account foots"
+    words += ", and the accounts of each currency together are zero." if whole_books else "."
+    return Check("accounts foot", not faults, f"These do not foot: {', '.join(faults[:5])}." if faults else words)
+
+
+def _recorded(differing: int) -> Check:
+    words = "The balances that each booking recorded are those its amounts make."
+    if differing:
+        words = f"{differing} wallets' recorded balances differ from what their bookings add up to: run gateway audit."
+    return Check("recorded balances", not differing, words)
+
+
+def _cleared(accounts: Table, flows: Flows) -> Check:
+    """Two independent sums: the legs on the clearing accounts, and the transactions' own amounts."""
+    cleared: dict[str, int] = defaultdict(int)
+    for row in accounts.records():
+        if str(row["account"]).startswith("clearing:"):
+            cleared[row["currency"]] += row["outflow"] - row["inflow"]
+    booked: dict[str, int] = defaultdict(int)
+    for (currency, _), flow in flows.by_source.items():
+        booked[currency] += flow.net - flow.paid_out
+    wrong = sorted(currency for currency in {*cleared, *booked} if cleared.get(currency, 0) != booked.get(currency, 0))
+    if wrong:
+        words = f"What left the clearing accounts is not net less payouts in {', '.join(wrong)}: run gateway audit."
+        return Check("two ways of counting", False, words)
+    return Check(
+        "two ways of counting", True, "What left the clearing accounts is the net less payouts, counted both ways."
+    )

@@ -1,75 +1,96 @@
-"""The whole way: a period in, two private files out."""
+"""The whole way: a question in, a report and its private files out."""
 
 import asyncio
-import os
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from pymongo.asynchronous.database import AsyncDatabase
-
-from gateway.errors import GatewayError
-from reports.collect import collect
-from reports.figures import Figures
-from reports.render import as_html, as_json
-
-
-class NotWritten(GatewayError):
-    """The report could not be written to where it was wanted; nothing half-written is left."""
-
-    reason = "report_not_written"
+from gateway.encryption import Cipher
+from gateway.queries.reading import Database
+from reports.asked import Asked
+from reports.collect import Collected, OnStep, collect
+from reports.files import write_report
+from reports.formats import ALL, Format
+from reports.kept import find_kept, keep
+from reports.narrative.written import ModelWriter, narrative
+from reports.reading import answering
+from reports.report import Report
+from reports.sections.settlement import Settlement
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the report is, and what it says."""
+    """Where the report is, by format, and what it says."""
 
-    html: Path
-    json: Path
-    figures: Figures
+    files: dict[Format, Path]
+    report: Report
+
+    @property
+    def html(self) -> Path:
+        return self.files[Format.HTML]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a report is made with, besides the question. `anew`: compute also what is kept."""
+
+    cipher: Cipher
+    model: ModelWriter | None = None
+    settlement: Settlement | None = None
+    anew: bool = False
 
 
 async def generate(
-    db: AsyncDatabase[dict[str, Any]], *, since: datetime, until: datetime, out: Path, now: datetime
+    database: Database,
+    asked: Asked,
+    wishes: Wishes,
+    *,
+    now: datetime,
+    out: Path,
+    formats: Sequence[Format] = ALL,
+    on_step: OnStep = lambda _what, _of: None,
 ) -> Written:
-    """Writes report-<from>--<to>.html and .json into `out` (made if missing), readable by their owner only.
+    """Writes report-<from>--<to>.<format> into `out` (made if missing), readable by their owner only.
 
-    The period is half-open, in aware UTC; a report of the same period replaces the earlier one. Raises `BadRequest` for
-    an empty period, `StoreUnavailable` when MongoDB does not answer in time, `NotWritten` when the files cannot be kept.
+    A report of the same question replaces the earlier one. Raises `BadRequest` for filters that name nothing,
+    `StoreUnavailable` when MongoDB does not answer, `NotWritten` when the files cannot be kept.
     """
-    figures = await collect(db, since=since, until=until, now=now)
-    name = f"report-{file_date(since)}--{file_date(until)}"
-    written = Written(out / f"{name}.html", out / f"{name}.json", figures)
-    try:
-        await asyncio.to_thread(_write_both, written, as_html(figures), as_json(figures))
-    except OSError as failed:
-        raise NotWritten(f"The report could not be written to {out}: {failed.strerror or failed}.") from failed
-    return written
+    report = await make(database, asked, wishes, now=now, on_step=on_step)
+    files = await asyncio.to_thread(write_report, report, out, formats)
+    return Written(files, report)
 
 
-def file_date(moment: datetime) -> str:
-    """The date, with the time of day (ISO 8601 basic, no colons for the sake of file systems) unless it is midnight."""
-    whole_day = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
-    return f"{moment:%Y-%m-%d}" if whole_day else f"{moment:%Y-%m-%dT%H%M%SZ}"
+async def make(
+    database: Database, asked: Asked, wishes: Wishes, *, now: datetime, on_step: OnStep = lambda _what, _of: None
+) -> Report:
+    """The report: the kept one of a closed period, else computed. One with a settlement file is never kept: the file may
+    change."""
+    keeps = wishes.settlement is None
+    if keeps and not wishes.anew:
+        with answering():
+            kept = await find_kept(database, asked)
+        if kept is not None:
+            return kept
+    collected = await collect(database, asked, now=now, cipher=wishes.cipher, file=wishes.settlement, on_step=on_step)
+    report = await _in_words(collected, wishes, now)
+    if keeps and report.closed:
+        with answering():
+            return await keep(database, asked, report, anew=wishes.anew)
+    return report
 
 
-def _write_both(written: Written, html: bytes, json: bytes) -> None:
-    written.html.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(written.json, json)
-    _write(written.html, html)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: a private temporary file beside it, on disk, then renamed over it."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+async def _in_words(collected: Collected, wishes: Wishes, now: datetime) -> Report:
+    tables = {table.key: table for table in collected.tables}
+    asked = collected.asked
+    filters = {"source": asked.source, "currency": asked.currency, "wallet": asked.wallet}
+    return Report(
+        period=asked.period,
+        filters={name: value for name, value in filters.items() if value},
+        closed=collected.closed,
+        made_at=None if collected.closed else now,
+        position=collected.position,
+        narrative=await narrative(tables, asked.period, wishes.model),
+        tables=collected.tables,
+        checks=collected.checks,
+    )

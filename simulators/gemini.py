@@ -4,7 +4,8 @@
     GEMINI_API_KEY=any GEMINI_BASE_URL=http://127.0.0.1:8090 gateway serve
 
 It answers `POST /{v1|v1beta}/models/{model}:generateContent` with JSON of the asked-for schema, computed from the facts
-in the prompt: it names the strongest reason and its numbers. It is no model; it only takes the model's place.
+in the prompt: the strongest reason of a score and its numbers, or a few cells of a report's tables and, as models do, one
+number of its own. It is no model; it only takes the model's place.
 
     POST   /faults   {"next": ["429", "timeout"]}   the faults of the next requests, in order
     GET    /prompts                                  the last request bodies, oldest first
@@ -144,7 +145,7 @@ def facts_of(asked: dict[str, Any]) -> dict[str, Any] | None:
         wanted = asked["generationConfig"]["responseSchema"]["properties"]
     except (KeyError, IndexError, TypeError, ValueError):
         return None
-    return facts if isinstance(facts, dict) and {"headline", "explanation"} <= wanted.keys() else None
+    return facts if isinstance(facts, dict) and wanted.keys() & {"explanation", "prose"} else None
 
 
 def orders_in(asked: dict[str, Any]) -> list[str]:
@@ -180,6 +181,18 @@ def answer_to(facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def prose_of(facts: dict[str, Any]) -> dict[str, str]:
+    """A sentence for each of the first tables, and one whose number stands in none."""
+    said = [f"The report is about {facts['period']}."]
+    for title, table in list(facts["tables"].items())[:4]:
+        cells = ", ".join(f"{name} {value}" for name, value in table["rows"][0].items())
+        said.append(f"{title} begins with {cells}.")
+    return {"prose": " ".join([*said, f"Altogether this is about {INVENTED} more than anybody expected."])}
+
+
+INVENTED: Final = "987,654.32"
+
+
 def _summary_of(facts: dict[str, Any]) -> dict[str, str]:
     """Of a day, week or month."""
     captured = [
@@ -201,7 +214,7 @@ def _answer(asked: dict[str, Any], fault: str, model: str, says: dict[str, Any] 
     facts = facts_of(asked)
     if facts is None:
         return _error(400, "INVALID_ARGUMENT", "The prompt holds no JSON facts, or no schema was given.")
-    text = json.dumps(says or answer_to(facts))
+    text = json.dumps(says or (prose_of(facts) if "tables" in facts else answer_to(facts)))
     if fault == "truncated":
         return _content(text[: len(text) // 2], "MAX_TOKENS", model)
     if fault == "wrong_shape":

@@ -17,6 +17,7 @@ from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore
 from gateway.mongo import connect
 from gateway.pipeline import Processing
+from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
 from gateway.schema import prepare
 from gateway.settings import Settings
@@ -50,7 +51,14 @@ def poisoned(event: Document) -> Document:
 
 
 def razorpay(
-    event: str, object_id: str, amount: int, *, of: str | None = None, wallet: str | None = "alice", n: int = 0
+    event: str,
+    object_id: str,
+    amount: int,
+    *,
+    of: str | None = None,
+    wallet: str | None = "alice",
+    n: int = 0,
+    card: str | None = None,
 ) -> Document:
     """One event: `payment.captured` of `pay_1`, `refund.processed` of `rfnd_1` `of` `pay_1`, `payout.initiated`, …; `n` tells
     events apart that say the same."""
@@ -58,6 +66,8 @@ def razorpay(
     entity = {"id": object_id, "amount": amount, "currency": "INR", "notes": {"wallet_id": wallet} if wallet else {}}
     if of is not None:
         entity["payment_id"] = of
+    if card is not None:
+        entity["card_id"] = card
     return stored(
         {
             "event": event,
@@ -140,7 +150,7 @@ class Booking:
             self.now += 10
 
     async def _waiting(self, batch: int) -> Sequence[Document]:
-        found = self.database["events"].find({"queue": {"$exists": True}}).sort("queue", 1).limit(batch)
+        found = self.database["events"].find({"queue": {"$gte": 0}}).sort("queue", 1).limit(batch)
         return await found.to_list()
 
     async def _started(self) -> Processing:
@@ -152,8 +162,7 @@ class Booking:
                 ledger,
                 cipher=self._cipher,
                 clock=lambda: self.now,
-                narrate_from_score=60,
-                model_configured=False,
+                scoring=Scoring(self.database, narrate_from_score=60, model_configured=False),
             )
             await self._processing.start()
         return self._processing

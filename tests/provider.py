@@ -43,7 +43,7 @@ class Provider:
     def refusal(self, delivery: Signed) -> dict[str, Any]:
         """The row that the operator finds about a refused delivery; it is written behind the answer."""
         wanted = {"body_sha256": hashlib.sha256(delivery.body).hexdigest()}
-        until(lambda: self.rows.rejections.count_documents(wanted) > 0, within_s=10, what="the refusal is noted")
+        until(lambda: self.rows.rejections.count_documents(wanted) > 0, within_s=30, what="the refusal is noted")
         found = self.rows.rejections.find_one(wanted, sort=[("$natural", -1)])
         assert found is not None
         return found

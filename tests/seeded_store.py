@@ -7,6 +7,7 @@ from typing import Any
 
 from bson import Binary
 
+from gateway.events.standing import settled
 from gateway.queries.indexes import ensure_indexes
 from gateway.queries.reading import Database
 
@@ -40,6 +41,10 @@ def event(source: str, delivered_id: str, *, kind: str = "payment", minutes_ago:
     }
     if "outcome" in fields:
         document["settled_at"] = received_at + timedelta(seconds=1)
+        ending = {**document, **fields}
+        document |= settled({name: ending[name] for name in ("outcome", "settled_at", "awaits") if name in ending})[
+            "$set"
+        ]
     else:
         document["queue"] = int(received_at.timestamp() * 1_000)
     return document | fields

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from booked_store import NOW, Booking, Document, on_database, razorpay, story, transfer
 
+from gateway.analysis.counterparty import counterparty_id
 from gateway.pipeline import profiles as module
 from gateway.pipeline.profiles import Profiles
 from gateway.queries.reading import Database
@@ -28,7 +29,22 @@ def traffic() -> list[Document]:
     owners = [f"w{number}" for number in range(15)]
     pairs = (random.sample(owners, 2) for _ in count())
     transfers = [transfer(f"many-{n}", *next(pairs), f"{random.randint(1, 900)}.00") for n in range(120)]
-    return [*story(), *transfers, razorpay("payment.captured", "pay_late", 1_00)]
+    return [*story(), *transfers, *disputed(), razorpay("payment.captured", "pay_late", 1_00)]
+
+
+def disputed() -> list[Document]:
+    """Payments of three cards, whose disputes are opened, won, lost and closed, some of a payment far back."""
+    captures = [
+        razorpay("payment.captured", f"paid_{n}", 10_00 + 90_00 * (n == 20), wallet="zoe", card=f"card_{n % 3}", n=n)
+        for n in range(24)
+    ]
+    steps = [("created", range(0, 24, 2)), ("won", (2, 4)), ("lost", (0, 3)), ("closed", (6, 7))]
+    disputes = [
+        razorpay(f"payment.dispute.{step}", f"disp_{n}_d", 10_00, of=f"paid_{n}", wallet=None, n=100 + n)
+        for step, numbers in steps
+        for n in numbers
+    ]
+    return [*captures[:12], *disputes[:3], *captures[12:], *disputes[3:]]
 
 
 async def learned(database: Database, parts: Iterator[tuple[int, int]]) -> dict[str, Any]:
@@ -47,7 +63,12 @@ async def learned(database: Database, parts: Iterator[tuple[int, int]]) -> dict[
         insight["currency"] + ":" + insight["wallet"]
         async for insight in database.insights.find({"score": {"$ne": None}})
     }
-    return {key: each.to_document() for key, each in (await profiles.load(wallets)).items()}
+    others = {
+        counterparty_id(insight["currency"], insight["counterparty"])
+        async for insight in database.insights.find({"counterparty": {"$ne": None}})
+    }
+    states = [*(await profiles.load(wallets)).values(), *(await profiles.counterparties.load(others)).values()]
+    return {each.id: each.to_document() for each in states}
 
 
 @pytest.fixture
@@ -73,6 +94,8 @@ def test_the_same_whatever_the_batches_and_the_writers(
 
     assert on_database(mongo_uri, name, run) == together
     assert len(together) > 15
+    charged_back = [state["charged_back"] for state in together.values() if "charged_back" in state]
+    assert sum(ever for ever, *_ in charged_back) == 10  # twelve opened, one only lost, three given back
 
 
 def test_with_little_traffic_nothing_waits(mongo_uri: str, database_name: str) -> None:

@@ -114,7 +114,7 @@ def supervised(tmp_path: Path, *manners: str, data_dir: Path | None = None) -> I
                 supervisor.stop()
 
 
-def eventually(happens: Callable[[], bool], *, within_s: float = 20.0) -> None:
+def eventually(happens: Callable[[], bool], *, within_s: float = 60.0) -> None:
     give_up_at = time.monotonic() + within_s
     while not happens():
         assert time.monotonic() < give_up_at, "it did not happen in time"

@@ -13,13 +13,19 @@ from gateway.clock import system_clock
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes
 from gateway.pipeline import Processing
+from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
 from gateway.worker import Worker
 
 
 @asynccontextmanager
 async def _working(
-    database: Database, *, batch_max: int = 10, lease_s: float = 0.6, store: type[LedgerStore] = LedgerStore
+    database: Database,
+    *,
+    batch_max: int = 10,
+    lease_s: float = 0.6,
+    store: type[LedgerStore] = LedgerStore,
+    analyse: bool = True,
 ) -> AsyncIterator[Lease]:
     """A worker as a process runs it, for as long as the block lasts."""
     lease = Lease(database, lease_s=lease_s)
@@ -28,8 +34,7 @@ async def _working(
         store(database, lease),
         cipher=CIPHER,
         clock=system_clock,
-        narrate_from_score=60,
-        model_configured=False,
+        scoring=Scoring(database, narrate_from_score=60, model_configured=False) if analyse else None,
     )
     worker = Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
     stop = asyncio.Event()
@@ -38,7 +43,7 @@ async def _working(
         yield lease
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await running
 
 
@@ -208,6 +213,24 @@ def test_a_commit_that_happened_and_is_reported_as_failed_is_not_done_again(
 async def _steal(database: Database) -> None:
     held = {"holder": "another", "epoch": {"$add": ["$epoch", 1]}, "expires_at": {"$add": ["$$NOW", 60_000]}}
     await database["leases"].update_one({"_id": "writer"}, [{"$set": held}])
+
+
+def test_without_the_analysis_money_moves_all_the_same(mongo_uri: str, database_name: str) -> None:
+    """Each event is applied, and none has an insight; when the analysis comes back it begins with what is new."""
+
+    async def story(database: Database) -> None:
+        early, late = _payments(12)[:6], _payments(12)[6:]
+        await database["events"].insert_many(early)
+        async with _working(database, analyse=False):
+            await _until_settled(database)
+        assert await database["insights"].count_documents({}) == 0
+        await database["events"].insert_many(late)
+        async with _working(database):
+            await _until_settled(database)
+        assert await database["events"].distinct("outcome") == ["applied"]
+        assert {each["_id"] async for each in database["insights"].find()} == {each["_id"] for each in late}
+
+    on_database(mongo_uri, database_name, story)
 
 
 def test_an_idle_worker_keeps_its_lease(mongo_uri: str, database_name: str) -> None:

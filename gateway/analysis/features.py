@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Final
 
+from gateway.analysis.counterparty import Counterparty
 from gateway.analysis.profile import DAY_S, HOUR_S, Direction, Flow, Profile, counterparty_mark
 from gateway.money import AMOUNT_MINOR_MAX
 
 OCCURRED_AT_MAX: Final = 253_402_300_799
 """The last second of the year 9999, where datetimes end."""
 DAYS_BACK: Final = 7
+CHARGEBACK_DAYS: Final = 28
 HOURLY_USUAL_MIN: Final = 1.0
 """Below one movement an hour the ratio is taken to one: two coffees in an hour are no burst."""
 
@@ -44,9 +46,11 @@ class Movement:
         return f"{self.currency}:{self.wallet}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Features:
-    """The numbers of one movement. `history` counts the earlier movements of the same direction."""
+    """The numbers of one movement. `history` counts the earlier movements of the same direction.
+
+    Not frozen: with so many fields that would double what it costs to make one for each event."""
 
     currency: str
     amount_minor: int
@@ -66,6 +70,8 @@ class Features:
     burst_unknown: int | None
     """`count_1h` while there is no full day to compare it with."""
 
+    mean_7d_minor: float | None
+    """The mean of the earlier amounts of this week."""
     spend_24h_minor: int
     spend_usual_minor: int | None
     spend_ratio: float | None
@@ -80,9 +86,16 @@ class Features:
     """1 minus the share of earlier movements within an hour of this one's hour (UTC)."""
     gap_days: float | None
 
+    chargebacks: int
+    """Of the counterparty, known within the last four weeks."""
+    chargeback_share: float | None
+    """Of the counterparty's matured movements since the first of them; None without any."""
+    chargebacks_unbroken: int
+    """All of the present run, while no movement since has matured as good."""
 
-def features(movement: Movement, profile: Profile) -> Features:
-    """The features of a movement that the profile has not absorbed yet."""
+
+def features(movement: Movement, profile: Profile, counterparty: Counterparty | None = None) -> Features:
+    """The features of a movement that neither state has absorbed yet."""
     at_s, flow = movement.occurred_at, profile.flow(movement.direction)
     usual_minor, z, ratio = _amount(movement.amount_minor, flow)
     age_days = 0.0 if profile.first_s is None else max(0.0, (at_s - profile.first_s) / DAY_S)
@@ -90,11 +103,13 @@ def features(movement: Movement, profile: Profile) -> Features:
     count_1h = flow.minutes.total(at_s, back=12)[0] + 1
     count_24h, spend_24h = flow.hours.total(at_s, back=24)
     count_days, spend_days = flow.days.total(at_s, back=DAYS_BACK, skip=1)
+    count_today, spend_today = flow.days.total(at_s, back=1)
     days = _days_covered(at_s, profile)
     hourly_usual = count_days / (24.0 * days) if days else None
     spend_usual = spend_days // days if days else None
     spend_24h += movement.amount_minor
 
+    chargebacks, share, unbroken = _charged_back(counterparty, at_s)
     times, surprise = _counterparty(movement.counterparty, profile)
     hour = int(at_s // HOUR_S) % 24
     return Features(
@@ -108,10 +123,11 @@ def features(movement: Movement, profile: Profile) -> Features:
         amount_ratio=ratio,
         count_1h=count_1h,
         count_24h=count_24h + 1,
-        count_7d=count_days + flow.days.total(at_s, back=1)[0] + 1,
+        count_7d=count_days + count_today + 1,
         hourly_usual=hourly_usual,
         hourly_ratio=None if hourly_usual is None else count_1h / max(hourly_usual, HOURLY_USUAL_MIN),
         burst_unknown=count_1h if hourly_usual is None else None,
+        mean_7d_minor=(spend_days + spend_today) / (count_days + count_today) if count_days + count_today else None,
         spend_24h_minor=spend_24h,
         spend_usual_minor=spend_usual,
         spend_ratio=spend_24h / spend_usual if spend_usual else None,
@@ -121,7 +137,19 @@ def features(movement: Movement, profile: Profile) -> Features:
         hour=hour,
         hour_rarity=_hour_rarity(hour, profile),
         gap_days=None if profile.last_s is None else max(0.0, (at_s - profile.last_s) / DAY_S),
+        chargebacks=chargebacks,
+        chargeback_share=share,
+        chargebacks_unbroken=unbroken,
     )
+
+
+def _charged_back(counterparty: Counterparty | None, at_s: float) -> tuple[int, float | None, int]:
+    if counterparty is None or counterparty.run == 0:
+        return 0, None, 0
+    matured, good_since = counterparty.matured(int(at_s // DAY_S))
+    recent = counterparty.known.total(at_s, back=CHARGEBACK_DAYS)[0]
+    share = min(1.0, counterparty.run / matured) if matured else None
+    return recent, share, 0 if good_since else counterparty.run
 
 
 def _amount(amount_minor: int, flow: Flow) -> tuple[int | None, float | None, float | None]:

@@ -3,14 +3,17 @@
 Importing this module imports the SDK, which takes about a second; `narrative` does so when it has a first question.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 from google import genai
 from google.genai import types
 from google.genai.errors import APIError
+from pydantic import BaseModel
 
-from gateway.analysis.prompt import Again, Answer, NotAnswered, Prompt
+from gateway.analysis.prompt import Again, NotAnswered
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 OUTPUT_TOKENS_MAX: Final = 4_096
 """Room for the thinking of models that think; the answer itself is clipped far below."""
@@ -32,11 +35,11 @@ class Gemini:
         )
         self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
 
-    async def ask(self, text: str, prompt: Prompt) -> Answer:
-        """The model's answer to the facts in `text`. Raises `NotAnswered`."""
+    async def ask(self, text: str, *, instruction: str, answer: type[Shape]) -> Shape:
+        """The model's answer to the facts in `text`, in the shape of `answer`. Raises `NotAnswered`."""
         try:
             response = await self._client.aio.models.generate_content(
-                model=self._model, contents=text, config=_config(prompt)
+                model=self._model, contents=text, config=_config(instruction, answer)
             )
         except APIError as refused:
             raise _refusal(refused) from None
@@ -47,7 +50,7 @@ class Gemini:
         except (ValueError, TypeError, KeyError, AttributeError):
             # A 200 that is not JSON, or JSON of another shape: the SDK lets its parser's errors through.
             raise NotAnswered("not_json", again="never") from None
-        if not isinstance(response.parsed, prompt.answer):
+        if not isinstance(response.parsed, answer):
             raise NotAnswered(_why_unparsed(response), again="never")
         return response.parsed
 
@@ -56,11 +59,11 @@ class Gemini:
         self._client.close()
 
 
-def _config(prompt: Prompt) -> types.GenerateContentConfig:
+def _config(instruction: str, answer: type[BaseModel]) -> types.GenerateContentConfig:
     return types.GenerateContentConfig(
-        system_instruction=prompt.instruction,
+        system_instruction=instruction,
         response_mime_type="application/json",
-        response_schema=prompt.answer,
+        response_schema=answer,
         max_output_tokens=OUTPUT_TOKENS_MAX,
         temperature=0.2,
         automatic_continuation=False,

@@ -6,13 +6,13 @@ they say what is worth a look, not how probable a fraud is.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.analysis.features import Features
 from gateway.money import decimal_text
 
-MODEL: Final = "rules-1"
+MODEL: Final = "rules-2"
 HISTORY_MIN: Final = 8
 """Movements of one direction before an amount is called unusual for a wallet."""
 
@@ -40,9 +40,19 @@ class Rule:
     steps: tuple[Step, ...]
     say: Callable[[Features], tuple[str, str | None, str]]
     """Gives value, usual and text."""
+    gate: tuple[str, float] = field(init=False)
+    """The feature that every step names first, and the least any asks of it: most rules are done with after one look."""
+
+    def __post_init__(self) -> None:
+        first = next(iter(self.steps[0].at_least))
+        object.__setattr__(self, "gate", (first, min(step.at_least[first] for step in self.steps)))
 
     def points(self, seen: Features) -> int | None:
         """The points of the first step that applies, or None."""
+        name, least = self.gate
+        value = getattr(seen, name)
+        if value is None or value < least:
+            return None
         for step in self.steps:
             for name, bound in step.at_least.items():
                 value = getattr(seen, name)
@@ -85,6 +95,16 @@ def _hour(seen: Features) -> tuple[str, str | None, str]:
 def _spend(seen: Features) -> tuple[str, str | None, str]:
     value, usual = _money(seen.spend_24h_minor, seen), _money(seen.spend_usual_minor or 0, seen)
     return value, usual, f"{value} within 24 hours is {_times(seen.spend_ratio)} the usual {usual} a day."
+
+
+def _chargebacks(seen: Features) -> tuple[str, str | None, str]:
+    value = str(seen.chargebacks)
+    share = (
+        ""
+        if seen.chargeback_share is None
+        else f"; {seen.chargeback_share:.0%} of what could be judged since the first"
+    )
+    return value, "0", f"{value} chargebacks of this counterparty became known within four weeks{share}."
 
 
 def _dormant(seen: Features) -> tuple[str, str | None, str]:
@@ -137,6 +157,16 @@ RULES: Final = (
         ),
         _hour,
     ),
+    Rule(
+        "counterparty_chargebacks",
+        (
+            Step(65, {"chargebacks": 3, "chargeback_share": 0.5, "chargebacks_unbroken": 3}),
+            Step(50, {"chargebacks": 2, "chargeback_share": 0.5, "chargebacks_unbroken": 2}),
+            Step(40, {"chargebacks": 1, "chargeback_share": 0.5, "chargebacks_unbroken": 1}),
+            Step(10, {"chargebacks": 1, "chargeback_share": 0.5}),
+        ),
+        _chargebacks,
+    ),
     Rule("dormant", (Step(10, {"gap_days": 60}), Step(5, {"gap_days": 30})), _dormant),
 )
 """Every rule. "At least 0.98 rare" reads: at most 2 % of the wallet's movements fall within an hour of this one."""
@@ -145,13 +175,14 @@ RULES: Final = (
 def reasons(seen: Features) -> tuple[Reason, ...]:
     """The reasons, most points first; equal points in the order of the table. A cold start is said with 0 points."""
     found = [Reason(rule.code, points, *rule.say(seen)) for rule in RULES if (points := rule.points(seen)) is not None]
-    found.sort(key=_by_points)
+    found.sort(key=by_points)
     if seen.history < HISTORY_MIN:
         found.append(_cold_start(seen))
     return tuple(found)
 
 
-def _by_points(reason: Reason) -> int:
+def by_points(reason: Reason) -> int:
+    """Sorts most points first."""
     return -reason.points
 
 

@@ -134,7 +134,7 @@ class Narrator:
         async def ask_once() -> Answer:
             if not self._budget.take():
                 raise NotAnswered("budget", again="later")
-            return await gemini.ask(text, prompt)
+            return await gemini.ask(text, instruction=prompt.instruction, answer=prompt.answer)
 
         answer = await within_deadline(ask_once, deadline_s=self._deadline_s)
         self._asked, self._last_reason = True, None

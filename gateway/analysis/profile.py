@@ -7,13 +7,14 @@ slots, so that neither memory nor time grows with volume. Movements may arrive i
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from math import inf, log, sqrt
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 Direction = Literal["in", "out"]
 
-SHAPE: Final = 2
+SHAPE: Final = 3
 """Version of the stored document; a profile of another shape starts anew."""
 COUNTERPARTIES_MAX: Final = 64
 WEIGHT_MAX: Final = 500
@@ -24,6 +25,10 @@ WINSOR_DEVIATIONS: Final = 3.0
 DEVIATION_MIN: Final = 0.25
 """Of the logarithm: a wallet that always pays 10.00 is not alarmed by 12.00."""
 EWMA_WEIGHT: Final = 0.1
+LEVEL_DEVIATION_MIN: Final = 0.1
+SUSPICIONS_DAYS: Final = 14
+SUSPICIOUS_TIMES: Final = 3.0
+"""From this many times a wallet's mean amount on, a movement is remembered as a suspicion for two weeks."""
 SUM_MAX: Final = 2**62
 """A sum stops here, inside what MongoDB's 64-bit integer holds."""
 HOUR_S: Final = 3_600
@@ -71,6 +76,14 @@ class Window:
             return 0, 0
         return sum(self.counts[start:end]), sum(self.sums[start:end])
 
+    def take_last(self) -> None:
+        """One movement fewer in the latest slot."""
+        if not self.slots:
+            return
+        self.counts[-1] -= 1
+        if self.counts[-1] == 0:
+            del self.slots[-1], self.counts[-1], self.sums[-1]
+
     def _drop_before(self, slot: int) -> None:
         gone = bisect_left(self.slots, slot)
         if gone:
@@ -86,13 +99,17 @@ class Window:
 class Flow:
     """The money of one direction: how large it usually is and how often it comes."""
 
-    __slots__ = ("count", "days", "ewma", "hours", "mean", "minutes", "variance")
+    __slots__ = ("count", "days", "ewma", "hours", "level", "mean", "minutes", "spread", "variance")
 
     def __init__(self) -> None:
         self.count = 0
         self.mean = 0.0
         self.variance = 0.0
         self.ewma = 0.0
+        self.level = 0.0
+        """The running mean of the amounts themselves, in minor units, and their variance: multiples of a wallet's usual
+        amount stand out from it more than from the mean of logarithms, which small amounts pull apart."""
+        self.spread = 0.0
         self.minutes = Window(slot_s=300, slots_max=12)
         self.hours = Window(slot_s=HOUR_S, slots_max=24)
         self.days = Window(slot_s=DAY_S, slots_max=8)
@@ -102,12 +119,19 @@ class Flow:
         """Of the logarithm of the amounts, never below `DEVIATION_MIN`."""
         return max(sqrt(self.variance), DEVIATION_MIN)
 
+    @property
+    def amount_deviation(self) -> float:
+        """Of the amounts, never below a tenth of their mean."""
+        return max(sqrt(self.spread), self.level * LEVEL_DEVIATION_MIN, 1.0)
+
     def absorb(self, amount_minor: int, at_s: float) -> None:
         value = log(amount_minor)
         if self.count == 0:
             self.mean = self.ewma = value
+            self.level = float(amount_minor)
         else:
             self._learn(value)
+            self._learn_level(amount_minor)
         self.count += 1
         self.minutes.add(at_s, amount_minor)
         self.hours.add(at_s, amount_minor)
@@ -122,15 +146,34 @@ class Flow:
         self.variance = (1.0 - weight) * (self.variance + step * step * weight)
         self.ewma += max(-reach, min(reach, value - self.ewma)) * EWMA_WEIGHT
 
+    def _learn_level(self, amount_minor: int) -> None:
+        """The same recurrence for the amounts themselves."""
+        step = amount_minor - self.level
+        if self.count >= WINSOR_FROM:
+            reach = WINSOR_DEVIATIONS * self.amount_deviation
+            step = max(-reach, min(reach, step))
+        weight = 1.0 / min(self.count + 1, WEIGHT_MAX)
+        self.level += step * weight
+        self.spread = (1.0 - weight) * (self.spread + step * step * weight)
+
     def to_list(self) -> list[Any]:
         windows = (self.minutes, self.hours, self.days)
-        return [self.count, self.mean, self.variance, self.ewma, *(window.to_lists() for window in windows)]
+        amounts = [self.count, self.mean, self.variance, self.ewma, self.level, self.spread]
+        return [*amounts, *(window.to_lists() for window in windows)]
 
     def read(self, stored: list[Any]) -> None:
-        self.count, self.mean, self.variance, self.ewma, minutes, hours, days = stored
+        self.count, self.mean, self.variance, self.ewma, self.level, self.spread, minutes, hours, days = stored
         self.minutes.read(minutes)
         self.hours.read(hours)
         self.days.read(days)
+
+
+class Learned(NamedTuple):
+    """What a movement was to the profile that absorbed it: the counterparty's state takes it over."""
+
+    new: bool
+    """It met its counterparty for the first time, as far as is remembered."""
+    suspicious: bool
 
 
 class Profile:
@@ -152,6 +195,7 @@ class Profile:
         "money_out",
         "seq",
         "stored",
+        "suspicions",
     )
 
     def __init__(self, profile_id: str) -> None:
@@ -165,6 +209,8 @@ class Profile:
         self.first_s: float | None = None
         self.last_s: float | None = None
         self.days_seen = 0
+        self.suspicions = Window(slot_s=DAY_S, slots_max=SUSPICIONS_DAYS)
+        """Movements that were many times the usual amount."""
         self.seq = 0
         """The number of the last transaction it has learned from."""
         self.stored = False
@@ -177,15 +223,26 @@ class Profile:
     def flow(self, direction: Direction) -> Flow:
         return self.money_in if direction == "in" else self.money_out
 
-    def absorb(self, *, amount_minor: int, direction: Direction, counterparty: str | None, occurred_at: float) -> None:
+    def is_suspicious(self, amount_minor: int, direction: Direction) -> bool:
+        """Whether an amount is so far from the usual that it is remembered: a matter of the past alone, not of a model."""
+        flow = self.flow(direction)
+        return flow.count >= WINSOR_FROM and amount_minor >= SUSPICIOUS_TIMES * flow.level
+
+    def absorb(
+        self, *, amount_minor: int, direction: Direction, counterparty: str | None, occurred_at: float
+    ) -> Learned:
         """Learns from one movement, after it was scored. `occurred_at` is in unix seconds."""
+        suspicious = self.is_suspicious(amount_minor, direction)
+        if suspicious:
+            self.suspicions.add(occurred_at, amount_minor)
         self.flow(direction).absorb(amount_minor, occurred_at)
         self.hours[int(occurred_at // HOUR_S) % 24] += 1
-        if counterparty is not None:
-            self._meet(counterparty_mark(counterparty))
+        new = counterparty is not None and self._meet(counterparty_mark(counterparty))
         self._see(occurred_at)
+        return Learned(new, suspicious)
 
-    def _meet(self, mark: str) -> None:
+    def _meet(self, mark: str) -> bool:
+        """Whether it is the first time, as far as is remembered."""
         times = self.counterparties.pop(mark, 0)
         self.counterparties[mark] = times + 1  # the end of the dict is the most recent
         self.met += 1
@@ -193,6 +250,7 @@ class Profile:
             self.met_new += 1
             if len(self.counterparties) > COUNTERPARTIES_MAX:
                 del self.counterparties[next(iter(self.counterparties))]
+        return times == 0
 
     def _see(self, at_s: float) -> None:
         if self.first_s is None or self.last_s is None:
@@ -216,6 +274,7 @@ class Profile:
             "counterparties": dict(self.counterparties),
             "met": [self.met, self.met_new],
             "seen": [self.first_s, self.last_s, self.days_seen],
+            "suspicions": self.suspicions.to_lists(),
         }
 
     @classmethod
@@ -232,9 +291,11 @@ class Profile:
         profile.counterparties = dict(stored["counterparties"])
         profile.met, profile.met_new = stored["met"]
         profile.first_s, profile.last_s, profile.days_seen = stored["seen"]
+        profile.suspicions.read(stored["suspicions"])
         return profile
 
 
+@lru_cache(maxsize=65_536)
 def counterparty_mark(counterparty: str) -> str:
     """16 hex digits that stand for a counterparty: a name of any length or spelling takes the same room."""
     return blake2b(counterparty.encode(errors="surrogatepass"), digest_size=8).hexdigest()

@@ -87,16 +87,25 @@ def _check_outcome(event: Document, has_effects: bool, findings: Findings) -> No
 
 def _outcome_fault(event: Document, outcome: object) -> str | None:
     if outcome is None:
-        return None if "queue" in event else "has no outcome and does not wait in the queue"
+        return None if isinstance(event.get("queue"), int) else "has no outcome and does not wait in the queue"
     if outcome not in OUTCOMES:
         return f"ended as {outcome!r}, which is no outcome"
-    if "queue" in event:
+    if isinstance(event.get("queue"), int):
         return f"is {outcome} and waits in the queue as well"
     if "settled_at" not in event or not event.get("reason"):
         return f"is {outcome} without a time or a reason"
     if outcome == "parked" and not event.get("awaits") and not str(event["reason"]).startswith("fault: "):
         return "is parked and awaits nothing"
+    if event.get("queue") != _standing(event, outcome):
+        return f"is {outcome}, but stands in the queue as something else"
     return None
+
+
+def _standing(event: Document, outcome: object) -> str | None:
+    """What makes a parked or rejected event be found."""
+    if outcome not in ("parked", "rejected"):
+        return None
+    return str(event.get("awaits") or f"!{outcome} {event['settled_at'].isoformat(timespec='milliseconds')}")
 
 
 def _check_content(event: Document, cipher: Cipher, findings: Findings) -> None:

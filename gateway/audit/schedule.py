@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from structlog import get_logger
 
 from gateway.audit.reading import AuditIncomplete, Database
 from gateway.clock import Clock, system_clock, utc
+from gateway.events.standing import PARKED
 from gateway.monitoring.alerts import Alert, Severity, ensure_alerts, raise_alert, resolve_alerts
 
 log = get_logger(__name__)
@@ -34,7 +35,6 @@ PARKED_NAMED_MAX: Final = 20
 STOP_S_MAX: Final = 5.0
 """For an audit that was told to end; it only reads, so nothing is lost when it is left behind."""
 NICENESS: Final = 10
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RunAudit = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gives a report as `Report.to_document` has it. Raises `AuditIncomplete`."""
@@ -94,8 +94,7 @@ async def audit_once(database: Database, run_audit: RunAudit, *, now: datetime) 
 async def watch_parked(database: Database, *, after_s: int, now: datetime) -> None:
     """One alert per source with events that have waited longer than `after_s` for something that never came."""
     old = {
-        "outcome": "parked",
-        "settled_at": {"$gt": _LONG_AGO},  # true of every one: it is the key of the index that holds only what is stuck
+        **PARKED,
         "received_at": {"$lt": now - timedelta(seconds=after_s)},
     }
     counts: list[Mapping[str, Any]] = [

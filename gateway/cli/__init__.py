@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "requests": "requests.app",
     "sources": "sources.app",
     "wallets": "wallets.app",
+    "model": "models.app",
 }
 """Each command's file and function, or group of further commands."""
 _HIDDEN: Final = frozenset({"web"})

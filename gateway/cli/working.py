@@ -20,6 +20,7 @@ from gateway.ledger.lease import Lease
 from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
 from gateway.mongo.client import connect, reach
+from gateway.mongo.giving_way import giving_way
 from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
 from gateway.monitoring.spikes import watch_refusals
@@ -27,11 +28,13 @@ from gateway.pipeline import Processing
 from gateway.pipeline.labels import label_regularly
 from gateway.pipeline.period_insights import compute_regularly
 from gateway.pipeline.retention import Retention, retain_regularly
+from gateway.pipeline.scoring import Scoring
 from gateway.schema import prepare
 from gateway.settings import Settings, load_settings
 from gateway.supervisor import on_orphaned
 from gateway.web import calm_garbage_collection
 from gateway.worker import Worker
+from reports.schedule import report_apart, report_regularly
 
 NICENESS: Final = 5
 """Answering a sender comes before applying what it sent: a backlog waits, a sender gives up."""
@@ -41,7 +44,6 @@ def work(data_dir: DataDir = None) -> None:
     """Run one worker beside a running gateway; it stands by until the present one lets go of the lease."""
     settings = load_settings(data_dir=data_dir)
     configure_logs(settings.log_level, process=f"worker-{os.getpid()}")
-    os.nice(NICENESS)
     uvloop.run(_work(settings))
 
 
@@ -51,7 +53,11 @@ async def _work(settings: Settings) -> None:
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
     on_orphaned(stop.set)
-    async with reach(settings) as uri, connect(uri, settings) as client:
+    async with (
+        reach(settings) as uri,
+        connect(uri, settings) as client,
+        giving_way(client, settings, niceness=NICENESS),
+    ):
         database = client[settings.mongo_database]
         cipher = open_cipher(settings)
         await prepare(database, cipher)
@@ -64,8 +70,11 @@ async def _work(settings: Settings) -> None:
             LedgerStore(database, lease, limits),
             cipher=cipher,
             clock=system_clock,
-            narrate_from_score=settings.narrate_from_score,
-            model_configured=narrator.configured,
+            scoring=Scoring(
+                database, narrate_from_score=settings.narrate_from_score, model_configured=narrator.configured
+            )
+            if settings.analyse
+            else None,
         )
         worker = Worker(database, lease, processing, batch_max=settings.apply_batch_max, lease_s=settings.lease_s)
         tasks = [
@@ -91,6 +100,7 @@ async def _work(settings: Settings) -> None:
             asyncio.create_task(watch_refusals(database, stop)),
             asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
             asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),
+            asyncio.create_task(report_regularly(database, settings, report_apart(uri, settings), stop)),
         ]
         try:
             await asyncio.gather(*tasks)

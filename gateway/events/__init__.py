@@ -1,4 +1,5 @@
 """Remember before acting: a verified delivery is stored durably, then read for what it says about money.
 
-Reading order: event · group_commit · store (append, claim) · normalise (provider's words → `PaymentEvent`).
+Reading order: event · standing (what waits, what is stuck) · group_commit · store (append, claim) · normalise
+(provider's words → `PaymentEvent`).
 """

@@ -18,7 +18,7 @@ from structlog import get_logger
 
 from gateway.encryption import REFRESH_S, Cipher
 from gateway.errors import CannotDecrypt
-from gateway.events.store import BACK_TO_THE_QUEUE
+from gateway.events.standing import BACK_TO_THE_QUEUE, awaiting
 
 log = get_logger(__name__)
 
@@ -55,7 +55,7 @@ def missing_key(document: Mapping[str, Any], cipher: Cipher) -> str | None:
 
 async def release_opened(events: AsyncCollection[dict[str, Any]], cipher: Cipher) -> int:
     """Send back to the queue what was parked for a key that is there again; how many. Harmless whoever does it."""
-    awaited = {"awaits": {"$in": [f"{_KEY_MISSING}{key_id}" for key_id in cipher.key_ids]}}
+    awaited = awaiting(f"{_KEY_MISSING}{key_id}" for key_id in cipher.key_ids)
     return (await events.update_many(awaited, BACK_TO_THE_QUEUE)).modified_count
 
 

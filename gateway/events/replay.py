@@ -20,7 +20,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from gateway.clock import utc
 from gateway.events.event import Outcome
-from gateway.events.store import BACK_TO_THE_QUEUE, RELEASED
+from gateway.events.standing import BACK_TO_THE_QUEUE, RELEASED, settled
 
 Events = AsyncCollection[dict[str, Any]]
 
@@ -123,9 +123,10 @@ def replayed(event: Mapping[str, Any], ending: Mapping[str, Any], now: float) ->
     noted = {"at": utc(now), "by": replay["by"], "outcome": ending["outcome"], "reason": ending["reason"]}
     if was_decided(event) and ending["outcome"] != Outcome.APPLIED:
         ending = {name: replay[name] for name in _BEFORE}
+    update = settled(ending)
     return {
-        "$set": dict(ending),
-        "$unset": {"queue": "", "replay": ""},
+        **update,
+        "$unset": {**update.get("$unset", {}), "replay": ""},
         "$push": {"replays": {"$each": [noted], "$slice": -REPLAYS_KEPT_MAX}},
     }
 

@@ -4,8 +4,7 @@
     awaits    "time:" and when it goes back to the queue; absent when nothing but `gateway events replay` sends it there
 
 A fault is often of the moment: a bug that the next release mends, a document that another one had locked. What an event awaits
-(another object, an encryption key) is no such fault: it comes back when that is there. The time stands in the same field
-as those, whose index exists: an index more would be paid for by every event that arrives.
+(another object, an encryption key) is no such fault: it comes back when that is there.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from pymongo.errors import PyMongoError
 from structlog import get_logger
 
 from gateway.clock import Clock, utc
-from gateway.events.store import BACK_TO_THE_QUEUE
+from gateway.events.standing import BACK_TO_THE_QUEUE
 
 FAULT: Final = "fault: "
 """How the reason of an event begins that was parked for a fault."""
@@ -45,7 +44,7 @@ def retry_at(awaits: str) -> str | None:
 
 async def release_due(events: AsyncCollection[dict[str, Any]], *, now: datetime) -> int:
     """Send back to the queue what is due; how many."""
-    due = {"awaits": {"$gte": _TIME, "$lte": _awaited(now)}}
+    due = {"queue": {"$gte": _TIME, "$lte": _awaited(now)}}
     return (await events.update_many(due, BACK_TO_THE_QUEUE)).modified_count
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import pymongo
 from beanie import Document
@@ -42,7 +42,7 @@ class EventDocument(Document):
     body: bytes | None = None
     body_key: str | None = None
     body_removed_at: datetime | None = None
-    queue: int | None = None
+    queue: int | str | None = None
     outcome: str | None = None
     reason: str | None = None
     settled_at: datetime | None = None
@@ -55,17 +55,8 @@ class EventDocument(Document):
         name = "events"
         indexes: ClassVar = [
             IndexModel([("queue", ASCENDING)], sparse=True),
-            IndexModel([("awaits", ASCENDING)], sparse=True),
             IndexModel([("received_at", ASCENDING)]),
         ]
-
-
-RELEASED: Final = 0
-"""The queue key of a parked event that may try again: before everything that has only arrived."""
-BACK_TO_THE_QUEUE: Final = {
-    "$set": {"queue": RELEASED},
-    "$unset": {"awaits": "", "outcome": "", "reason": "", "settled_at": ""},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +145,8 @@ async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after:
     Read at majority, so that nothing is booked whose storing could still be undone.
     """
     majority = events.with_options(read_concern=ReadConcern("majority"))
-    return await majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit).to_list()
+    found = majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit)
+    return await found.batch_size(limit).to_list()
 
 
 @contextmanager

@@ -9,6 +9,10 @@ from gateway.analysis.model import MODEL, Reason
 from gateway.clock import utc
 
 UNSCORED: Final = "unscored"
+FIRST_MET: Final = "first_met"
+SUSPICIOUS: Final = "suspicious"
+CHARGEBACK: Final = "chargeback"
+"""Fields that are there only where they say something: what the states of the counterparty learned from the event."""
 _MILLISECONDS: Final = 10**13
 """More than any time in milliseconds that a `Movement` can have."""
 
@@ -76,7 +80,15 @@ def _scored(assessment: Assessment) -> dict[str, Any]:
         "reasons": [_reason(reason) for reason in assessment.reasons],
         "confidence": assessment.confidence,
         "model": assessment.model,
+        **_judged(assessment),
     }
+
+
+def _judged(assessment: Assessment) -> dict[str, Any]:
+    """Absent where no model said anything: a probability is computed or not there."""
+    if assessment.probability is None:
+        return {}
+    return {"probability": assessment.probability, "recommendation": assessment.recommendation}
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

@@ -59,6 +59,11 @@ class InsightDocument(Document):
     reasons: list[InsightReason]
     confidence: float
     model: str
+    probability: float | None = None
+    recommendation: Literal["none", "review", "block"] | None = None
+    first_met: bool | None = None
+    suspicious: bool | None = None
+    chargeback: dict[str, Any] | None = None
     occurred_at: datetime
     at: datetime
     narrate: int | None = None

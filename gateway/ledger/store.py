@@ -111,7 +111,7 @@ class Writes:
     collection: str
     inserts: Sequence[dict[str, Any]] = ()
     replacements: Sequence[dict[str, Any]] = ()
-    """Of documents that exist, with every field they ever have; one that does not exist is a refusal."""
+    """Of documents that exist, with every field that changes; one that does not exist is a refusal."""
     upserts: Sequence[dict[str, Any]] = ()
     updates: Sequence[dict[str, Any]] = ()
     commands: Sequence["Command"] = ()
@@ -251,8 +251,8 @@ def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_se
     wallets = {key: _wallet_document(books.wallets[key], at) for key in books.changed_wallets}
     objects = {key: _object_document(books.objects[key], at) for key in books.changed_objects}
     return [
-        _by_novelty("wallets", wallets, books.wallets_before),
-        _by_novelty("objects", objects, books.objects_before),
+        _by_novelty("wallets", wallets, books.wallets_before, _FIXED_OF_WALLETS),
+        _by_novelty("objects", objects, books.objects_before, _FIXED_OF_OBJECTS),
         Writes(
             "transactions",
             inserts=[_transaction_document(each, seq, at) for seq, each in enumerate(transactions, start=first_seq)],
@@ -260,13 +260,25 @@ def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_se
     ]
 
 
-def _by_novelty(collection: str, documents: dict[str, dict[str, Any]], before: frozenset[str]) -> Writes:
-    """New ones are inserted, which costs MongoDB a third of what an upsert does."""
+def _by_novelty(
+    collection: str, documents: dict[str, dict[str, Any]], before: frozenset[str], fixed: frozenset[str]
+) -> Writes:
+    """New ones are inserted, which costs MongoDB a third of what an upsert does; of the others all but the `fixed` fields
+    are set."""
     return Writes(
         collection,
         inserts=[document for key, document in documents.items() if key not in before],
-        replacements=[document for key, document in documents.items() if key in before],
+        replacements=[_changing(document, fixed) for key, document in documents.items() if key in before],
     )
+
+
+_FIXED_OF_WALLETS: Final = frozenset({"owner", "currency", "partition"})
+_FIXED_OF_OBJECTS: Final = frozenset({"kind", "source", "object_id", "first_event_id"})
+"""Given once, with the document."""
+
+
+def _changing(document: dict[str, Any], fixed: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in fixed}
 
 
 def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> set[str]:

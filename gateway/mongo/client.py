@@ -1,6 +1,7 @@
 """A client of MongoDB with our bounds and promises, and a URI for commands that only need one for a moment."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,11 @@ CONNECTIONS_MAX: Final = 50
 """Of one process; a 51st operation waits its turn within its own timeout."""
 
 
+def application_name() -> str:
+    """How MongoDB lists the connections of this process."""
+    return f"auto-pay-gateway {os.getpid()}"
+
+
 def connect(uri: str, settings: Settings) -> Client:
     """A client that connects when first used; close it with `await client.close()` or use it with `async with`.
 
@@ -30,7 +36,7 @@ def connect(uri: str, settings: Settings) -> Client:
     try:
         return AsyncMongoClient(
             uri,
-            appname="auto-pay-gateway",
+            appname=application_name(),
             tz_aware=True,
             serverSelectionTimeoutMS=settings.mongo_timeout_ms,
             connectTimeoutMS=settings.mongo_timeout_ms,

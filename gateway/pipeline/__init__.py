@@ -3,8 +3,8 @@
     reception    delivery → verified → identified → stored durably              before the 202, one event at a time
     processing   stored events → payment events → transactions → insights       after it, a batch at a time
     requested    what a caller inside asks for, stored as an event like any other
-    labels       disputes and quiet time → what each payment turned out to be    beside it
-    period_insights  days that are over → insights of wallets and of the business     beside it
+    labels       disputes and quiet time → what each payment turned out to be   beside it
+    period_insights  days that are over → insights of wallets and of the business   beside it
     retention    what was sent, when it is old                                  in the end, if the operator says so
 
 Everything a batch causes is written in one database transaction with the outcomes of its events: after a crash an event is

@@ -23,7 +23,8 @@ from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
 from gateway.events.replay import replayed, was_decided
 from gateway.events.retries import FAULT, failed_once_more
-from gateway.events.store import BACK_TO_THE_QUEUE, RELEASED
+from gateway.events.standing import BACK_TO_THE_QUEUE, PARKED, RELEASED, awaiting
+from gateway.events.standing import settled as ended
 from gateway.ledger.books import Applied
 from gateway.ledger.chain import ChainEnd, Seal
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
@@ -67,14 +68,14 @@ class Processing:
         *,
         cipher: Cipher,
         clock: Clock,
-        narrate_from_score: int,
-        model_configured: bool,
+        scoring: Scoring | None,
     ) -> None:
+        """Without `scoring` money moves and there are no insights."""
         self._events = database["events"]
         self._cipher = cipher
         self._ledger = ledger
         self._clock = clock
-        self._scoring = Scoring(database, narrate_from_score=narrate_from_score, model_configured=model_configured)
+        self._scoring = scoring
         self._awaited: set[str] = set()
         self._end = ChainEnd(ledger.lease.next_seq)
         self._booked_at = 0.0
@@ -83,10 +84,11 @@ class Processing:
         """Believe nothing but what is stored. After acquiring the lease, and after a commit that failed."""
         self._ledger.forget()
         self._end = await self._ledger.chain_end()
-        await self._scoring.start(last_seq=self._end.next_seq - 1)
+        if self._scoring:
+            await self._scoring.start(last_seq=self._end.next_seq - 1)
         self._booked_at = await self._ledger.last_booked_at()
-        stages: list[dict[str, Any]] = [{"$match": {"awaits": {"$exists": True}}}, {"$group": {"_id": "$awaits"}}]
-        self._awaited = {row["_id"] async for row in await self._events.aggregate(stages)}
+        stages: list[dict[str, Any]] = [{"$match": PARKED}, {"$group": {"_id": "$awaits"}}]
+        self._awaited = {row["_id"] async for row in await self._events.aggregate(stages) if row["_id"]}
 
     async def process(self, documents: Sequence[dict[str, Any]]) -> None:
         """Settle every event of the batch. Raises `LeaseLost`, and MongoDB's errors when it cannot be reached.
@@ -139,14 +141,14 @@ class Processing:
         writes = [
             *booked,
             Writes("seals", inserts=seal.documents(utc(now))),
-            *await self._scoring.writes(applied, first_seq=self._end.next_seq, seen_before=set(released), now=now),
+            *await self._insights(applied, seen_before=set(released), now=now),
             Writes(
                 "events", updates=[*_outcomes(settled, released, now), *self._releases(settled, books.changed_objects)]
             ),
         ]
         self._ledger.remember(books)
         self._end = seal.end
-        encoded = [write.encoded() async for write in unhurried(writes, pause_every=1)]
+        encoded = [write.encoded() async for write in unhurried(writes)]
         return Prepared(encoded, seal.end, [each.outcome for each in settled])
 
     async def commit(self, prepared: Prepared) -> None:
@@ -154,6 +156,13 @@ class Processing:
         await self._ledger.atomic(prepared.writes, next_seq=prepared.end.next_seq)
         for outcome in prepared.outcomes:
             SETTLED.labels(outcome.value).inc()
+
+    async def _insights(
+        self, applied: Sequence[tuple[PaymentEvent, Applied]], *, seen_before: set[str], now: float
+    ) -> list[Writes]:
+        if self._scoring is None:
+            return []
+        return await self._scoring.writes(applied, first_seq=self._end.next_seq, seen_before=seen_before, now=now)
 
     def _booking_time(self) -> float:
         """Now, but never before what is booked already: a past balance is found by time, so time must go with the sequence
@@ -168,7 +177,7 @@ class Processing:
         if not free:
             return []
         self._awaited.difference_update(free)
-        return [{"q": {"awaits": {"$in": free}}, "u": BACK_TO_THE_QUEUE, "multi": True}]
+        return [{"q": awaiting(free), "u": BACK_TO_THE_QUEUE, "multi": True}]
 
 
 def _reading(document: dict[str, Any], cipher: Cipher, defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
@@ -206,9 +215,7 @@ def _outcomes(settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]
         fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
         if awaits:
             fields["awaits"] = awaits
-        statements.append(
-            {"q": {"_id": {"$in": event_ids}}, "u": {"$set": fields, "$unset": {"queue": ""}}, "multi": True}
-        )
+        statements.append({"q": {"_id": {"$in": event_ids}}, "u": ended(fields), "multi": True})
     return statements
 
 
@@ -219,7 +226,7 @@ def _own_ending(each: _Settled, back: dict[str, Any], now: float) -> dict[str, A
         ending["awaits"] = each.awaits
     elif each.is_fault:
         ending |= failed_once_more(back.get("tries", 0), now)
-    return replayed(back, ending, now) if "replay" in back else {"$set": ending, "$unset": {"queue": ""}}
+    return replayed(back, ending, now) if "replay" in back else ended(ending)
 
 
 def is_about_content(failure: Exception) -> bool:

@@ -30,6 +30,10 @@ class InsightSummary(Answer):
     confidence: float | None
     reasons: list[Reason]
     model: str | None
+    probability: float | None = None
+    """Of fraud, calibrated on what the model was trained on; null where no model had anything to go by."""
+    recommendation: str | None = None
+    """none, review or block, by cost: advice, nothing is stopped on it; null without a probability."""
     occurred_at: datetime
     narrative_status: str
     """absent, pending, written or failed; `narrative_reason` says why."""
@@ -59,6 +63,8 @@ def insight_summary(insight: Document) -> InsightSummary:
             for reason in insight.get("reasons", [])
         ],
         model=insight.get("model"),
+        probability=insight.get("probability"),
+        recommendation=insight.get("recommendation"),
         occurred_at=insight["occurred_at"],
         narrative_status=written["status"],
         narrative_reason=written.get("reason"),

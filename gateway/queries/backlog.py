@@ -1,8 +1,9 @@
 """What still waits for the worker: how many events, and since when the first of them."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from gateway.events.standing import WAITING
 from gateway.queries.reading import READ_S_MAX, Answer, Database, answered_within
 
 COUNTED_MAX: Final = 1_000_000
@@ -20,7 +21,7 @@ class Backlog(Answer):
 
 async def backlog(database: Database, *, now: datetime, within_s: float = READ_S_MAX) -> Backlog:
     """Counted on the sparse index over `queue`."""
-    queued: dict[str, Any] = {"queue": {"$exists": True}}
+    queued = dict(WAITING)
     with answered_within(within_s):
         waiting = await database.events.count_documents(queued, limit=COUNTED_MAX)
         oldest = await database.events.find_one(queued, {"received_at": 1}, sort=[("queue", 1)])

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.errors import BadRequest
+from gateway.events.standing import STUCK, WAITING
 from gateway.queries.event_filter import EventFilter
 from gateway.queries.events import next_try
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, label, page_size
@@ -23,8 +24,7 @@ SCANNED_MAX: Final = 50_000
 _SHOWN: Final = dict.fromkeys(("received_at", "source", "type", "tx_id", "outcome", "reason", "awaits"), 1)
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{2,80}")
 _PLACE: Final = re.compile(r"([0-9]{1,15})\.(evt_[0-9a-f]{32})?")
-_STUCK: Final = ("parked", "rejected")
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OUTCOMES_STUCK: Final = ("parked", "rejected")
 
 
 class EventRow(Answer):
@@ -127,11 +127,11 @@ async def _page(
 
 
 def _index_of_few(wanted: EventFilter) -> Document | None:
-    """The condition on an index that holds only what waits, or only what is stuck, where such a one is asked for."""
+    """The condition on the index that holds only what waits or is stuck, where such a one is asked for."""
     if wanted.outcome == "waiting":
-        return {"queue": {"$exists": True}}
-    if wanted.outcome in _STUCK:
-        return {"outcome": {"$in": list(_STUCK)}, "settled_at": {"$gt": _LONG_AGO}}
+        return dict(WAITING)
+    if wanted.outcome in _OUTCOMES_STUCK:
+        return dict(STUCK)
     return None
 
 

@@ -21,14 +21,6 @@ INDEXES = {
     "agent_spend": [IndexModel([("at", ASCENDING)], expireAfterSeconds=_RECORDED_KEPT_S)],
     "agent_requests": [IndexModel([("payment", ASCENDING)]), IndexModel([("at", DESCENDING)])],
     "incidents": [IndexModel([("at", DESCENDING)]), IndexModel([("event_id", ASCENDING)])],
-    # Partial: only the few events that went wrong are in it, so accepting and applying events costs nothing more.
-    "events": [
-        IndexModel(
-            [("settled_at", DESCENDING)],
-            name="stuck",
-            partialFilterExpression={"outcome": {"$in": ["parked", "rejected"]}},
-        )
-    ],
 }
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from gateway.events.standing import stuck_between
 from gateway.queries.counted import Refused, refused_requests, within
 from gateway.queries.period import Period
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, label, page_size
@@ -59,7 +60,7 @@ async def errors_summary(
     """Everything of the period up to `limit` of each kind."""
     page_size(limit)
     at = {"at": within(period)}
-    stuck = {"outcome": {"$in": ["parked", "rejected"]}, "settled_at": within(period)}
+    stuck = stuck_between(period.since, period.until)
     with answered_within(within_s):
         refused = await refused_requests(database, period)
         latest = await database.rejections.find(at).sort("$natural", -1).limit(limit).to_list()

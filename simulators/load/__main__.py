@@ -34,7 +34,10 @@ Seconds = Annotated[float, typer.Option(min=0.5, max=3_600, help="How long to se
 Concurrency = Annotated[int, typer.Option(min=1, max=2_000, help="Connections, one request at a time each.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
 Ceiling = Annotated[bool, typer.Option("--ceiling", help="Also the same server without a database, and the ratio.")]
-ApplyOnly = Annotated[bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone.")]
+ApplyOnly = Annotated[
+    bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone, without the analysis.")
+]
+Analysis = Annotated[bool, typer.Option("--with-analysis", help="With --apply-only: score the events as well.")]
 Hot = Annotated[
     bool, typer.Option("--hot", help="The apply stage with one hot pair of wallets and with many, in turns.")
 ]
@@ -47,6 +50,7 @@ Flat = Annotated[
 Crowded = Annotated[
     bool, typer.Option("--half-peak", help="Half the peak rate while a backlog is applied and reports are made.")
 ]
+Reported = Annotated[bool, typer.Option("--reports", help="The peak beside reports and alone, in turns.")]
 Url = Annotated[str | None, typer.Option(help="A running gateway, http://host:port; its secrets from the environment.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=100_000, help="Events per second; default: the peak.")]
 Wallets = Annotated[int, typer.Option(min=2, max=1_000_000, help="Wallets that take part; 2 are a hot pair.")]
@@ -60,9 +64,11 @@ def main(
     as_json: AsJson = False,
     ceiling: Ceiling = False,
     apply_only: ApplyOnly = False,
+    with_analysis: Analysis = False,
     hot: Hot = False,
     flat: Flat = None,
     half_peak: Crowded = False,
+    reports: Reported = False,
     url: Url = None,
     rate: Rate = None,
     wallets: Wallets = 1_000,
@@ -72,11 +78,14 @@ def main(
     """Load a gateway with distinct, pre-signed events from a process of its own, and say what it did.
 
     Without --url a gateway with a private MongoDB is started and removed again; each of --ceiling, --apply-only, --hot,
-    --flat and --half-peak needs that and stands alone.
+    --flat, --half-peak and --reports needs that and stands alone.
     """
-    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak))) > 1:
-        raise typer.BadParameter("--url, --ceiling, --apply-only, --hot, --flat and --half-peak exclude each other")
-    options = Options(seconds, concurrency, rate, wallets, source.value, web)
+    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak, reports))) > 1:
+        raise typer.BadParameter(
+            "--url, --ceiling, --apply-only, --hot, --flat, --half-peak, --reports exclude each other"
+        )
+    analyse = with_analysis or not apply_only
+    options = Options(seconds, concurrency, rate, wallets, source.value, web, analyse)
     console = Console(stderr=True)
     try:
         with console.status("starting") as status:
@@ -85,6 +94,9 @@ def main(
                 seen = _running(load, url, options)
             elif flat:
                 seen = _flat(load, options, flat)
+            elif reports:
+                with own_gateway(web=options.web) as gateway:
+                    seen = load.reported(gateway)
             else:
                 seen = _own(load, options, ceiling=ceiling, apply_only=apply_only, hot=hot, half_peak=half_peak)
     except (ServerFailed, SenderFailed, BacklogStuck) as failure:
@@ -106,7 +118,7 @@ def _flat(load: Load, options: Options, stored: int) -> Measurement:
 
 def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool, hot: bool, half_peak: bool) -> Measurement:
     """Against a gateway of our own."""
-    with own_gateway(web=options.web) as gateway:
+    with own_gateway(web=options.web, analyse=options.analyse) as gateway:
         if hot:
             return load.hot(gateway)
         if half_peak:

@@ -3,7 +3,7 @@
 whole     everything runs: load until the time is over, then wait until the last insight is stored
 ceiling   ingress alone, the worker held still: the durable gateway and its ceiling take turns (A B A B …), so that
           whatever else the machine does hits both alike; the medians are compared
-backlog   the apply stage alone: a backlog is built with the worker held still, then timed until it is gone
+backlog   the apply stage alone, without the analysis: a backlog is built with the worker held still, then timed
 hot       backlogs of one hot pair of wallets and of many, in turns
 flat      backlogs of a gateway that has stored much and of one that has stored little, in turns
 crowded   half the peak rate while the worker drains a backlog and a report is made
@@ -44,6 +44,7 @@ class Options:
     wallets: int = 1_000
     source: str = "payments"
     web: int = 1
+    analyse: bool = True
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,23 @@ class Load:
         seen = Measurement(done, self._every, crowd=Crowd(peak, left, made()))
         self._drained(gateway)
         return seen
+
+    def reported(self, gateway: Server) -> Measurement:
+        """The peak beside reports that are made one after the other, and alone, in turns."""
+        turns = Turns(("beside_reports", "alone"))
+        self._warm_up(gateway)
+        reports = 0
+        for number in range(1, ROUNDS_MIN + 1):
+            with reports_beside(gateway) as made:
+                self._announce(f"beside reports, {number} of {ROUNDS_MIN}")
+                turns.first.append(self._send(gateway, self._options.seconds).accepted_per_s)
+                reports += made()
+            self._drained(gateway)
+            self._announce(f"alone, {number} of {ROUNDS_MIN}")
+            done = self._send(gateway, self._options.seconds)
+            turns.second.append(done.accepted_per_s)
+            self._drained(gateway)
+        return Measurement(done, self._every, turns=turns, crowd=Crowd(max(turns.second), None, reports))
 
     def _backlog(self, gateway: Server, wallets: int) -> Measurement:
         with paused_worker(gateway):

@@ -62,6 +62,8 @@ _ROWS = (
     ("ingress alone, without a database", "ceiling_per_s", "events/s"),
     ("one hot pair of wallets", "hot_per_s", "events/s"),
     ("many wallets", "many_per_s", "events/s"),
+    ("beside reports", "beside_reports_per_s", "events/s"),
+    ("alone", "alone_per_s", "events/s"),
     ("with much stored", "full_per_s", "events/s"),
     ("with little stored", "fresh_per_s", "events/s"),
     ("ratio of the two above", "ratio", ""),
@@ -71,6 +73,7 @@ _ROWS = (
     ("connections", "connections", ""),
     ("paced at", "rate", "events/s"),
     ("web processes", "web", ""),
+    ("events are scored", "analysis", ""),
     ("wallets", "wallets", ""),
     ("machine", "cpu", ""),
     ("processors", "cpu_count", ""),
@@ -116,6 +119,7 @@ def _setting(options: Options) -> dict[str, Any]:
         "rate": options.rate,
         "wallets": options.wallets,
         "web": options.web,
+        "analysis": options.analyse,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -80,13 +80,13 @@ def generated_secrets() -> dict[str, str]:
 
 
 @contextmanager
-def own_gateway(*, web: int) -> Iterator[Server]:
+def own_gateway(*, web: int, analyse: bool = True) -> Iterator[Server]:
     """A real gateway with a private MongoDB in a temporary directory, gone afterwards. Raises `ServerFailed`."""
     with TemporaryDirectory(prefix="gateway-load-") as directory:
         data_dir = str(Path(directory, "data"))
         served = Server("127.0.0.1", free_port(), generated_secrets())
         options = ["--port", str(served.port), "--data-dir", data_dir, "--workers", str(web)]
-        environment = _environment(served.secrets)
+        environment = _environment(served.secrets) | {"ANALYSE": str(analyse).lower()}
         with running(["gateway", "serve", *options], environment, served, Path(directory)) as process:
             naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
             printed = command(["gateway", "keys", "create", *naming], environment, directory)

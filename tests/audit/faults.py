@@ -191,6 +191,7 @@ FAULTS = (
     Fault("an applied event still waits", edit_event(CAPTURE, {"$set": {"queue": 1}}), ["I1"], CAPTURE),
     Fault("an outcome nobody knows", edit_event(CAPTURE, {"$set": {"outcome": "done"}}), ["I1"], CAPTURE),
     Fault("applied without a transaction", edit_ended("ignored", {"$set": {"outcome": "applied"}}), ["I1"], "ignored"),
+    Fault("parked out of sight", edit_ended("parked", {"$unset": {"queue": ""}}), ["I1"], "parked"),
     Fault("parked for nothing", edit_ended("parked", {"$unset": {"awaits": ""}}), ["I1"], "parked"),
     Fault("an effect twice under two keys", doubled_effect, ["I2"], "razorpay:capture:pay_1#2"),
     Fault(
@@ -248,7 +249,7 @@ FAULTS = (
     Fault("a fingerprint is edited", edit_event(CAPTURE, {"$set": {"fingerprint": "0" * 64}}), ["I9"], CAPTURE),
     Fault("an event is renamed", edit_event(CAPTURE, {"$set": {"event_key": "razorpay:acc_1:other"}}), ["I9"], CAPTURE),
     Fault("an altered event takes the first one's place", altered_content_in_place, ["I9"], "incident"),
-    Fault("a refused event has effects", edit_event(CAPTURE, {"$set": {"outcome": "rejected"}}), ["I10"], CAPTURE),
+    Fault("a refused event has effects", edit_event(CAPTURE, {"$set": {"outcome": "ignored"}}), ["I10"], CAPTURE),
     Fault("a time runs backwards", booked_before_its_predecessor, ["I13"], "payments:transfer:tx-2"),
     Fault("a number is skipped", sequence_gap, ["I14"], "payments:transfer:tx-3"),
     Fault("the event behind a record is lost", event_lost, ["I14"], "razorpay:capture:pay_4"),

@@ -115,7 +115,9 @@ def test_what_is_parked_too_long_raises_one_alert_per_source(books: Ask) -> None
         assert (alert["kind"], alert["subject"]) == ("parked", "razorpay")
         assert alert["evidence"]["count"] == 1
         assert alert["evidence"]["events"][0]["reason"] == "the payment is not captured yet"
-        await database.events.update_many({"outcome": "parked"}, {"$set": {"outcome": "stale"}})
+        await database.events.update_many(
+            {"outcome": "parked"}, {"$set": {"outcome": "stale"}, "$unset": {"queue": ""}}
+        )
         await watch_parked(database, after_s=3_600, now=AT + timedelta(hours=4))
         assert await database.alerts.count_documents({"resolved_at": None}) == 0
 

@@ -95,7 +95,8 @@ def _split(
             await atomic(ledger, first, next_seq=ledger.lease.next_seq)
         else:
             for document in (each for write in first for each in (*write.inserts, *write.replacements)):
-                await ledger._database[first[0].collection].replace_one({"_id": document["_id"]}, document, upsert=True)
+                fields = {"$set": {name: value for name, value in document.items() if name != "_id"}}
+                await ledger._database[first[0].collection].update_one({"_id": document["_id"]}, fields, upsert=True)
         if any("legs" in document and document["legs"] for write in writes for document in write.inserts):
             between()
         await atomic(ledger, [write for write in writes if not goes_first(write)], next_seq=next_seq)

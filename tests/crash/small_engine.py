@@ -21,6 +21,7 @@ from gateway.ingress.verify import verify
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore
 from gateway.pipeline import Incidents, Processing, Reception
+from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
 from gateway.settings import Settings
 from simulators.crash.check import Verdict, check
@@ -81,8 +82,7 @@ class Writer:
             LedgerStore(database, self._lease),
             cipher=CIPHER,
             clock=system_clock,
-            narrate_from_score=60,
-            model_configured=False,
+            scoring=Scoring(database, narrate_from_score=60, model_configured=False),
         )
 
     async def take_over(self) -> None:

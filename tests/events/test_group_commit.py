@@ -45,7 +45,7 @@ def _run(story: Callable[[], Awaitable[None]]) -> None:
     """A submitter that is forgotten waits for ever; here it fails."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await story()
 
     asyncio.run(bounded())

@@ -185,6 +185,6 @@ def test_a_worker_does_it_each_hour_until_it_is_told_to_stop(
 
 
 async def _until(database: Database, bodies: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await _bodies(database) != bodies:
             await asyncio.sleep(0.02)

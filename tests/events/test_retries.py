@@ -98,7 +98,7 @@ def test_due_events_are_released_until_it_is_told_to_stop(mongo_uri: str, databa
         await _failed(database, event)
         stop = asyncio.Event()
         running = asyncio.create_task(retry_failed(database["events"], stop, clock=lambda: NOW + 70))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while "queue" not in await _event(database, event["_id"]):
                 await asyncio.sleep(0.02)
             stop.set()

@@ -51,7 +51,7 @@ def _with_peer(story: Callable[[Peer], Awaitable[None]], application: ASGIApp = 
         port = server.servers[0].sockets[0].getsockname()[1]
         peer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await story(peer)
         finally:
             peer[1].close()

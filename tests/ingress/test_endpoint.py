@@ -86,7 +86,7 @@ class Door:
         }
 
         async def run() -> None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await self.endpoint(scope, receive, send)
 
         asyncio.run(run())

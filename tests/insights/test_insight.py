@@ -35,7 +35,7 @@ def test_an_insight_says_what_moved_and_what_it_means() -> None:
         "level": "high",
         "reasons": [{"code": "amount", "points": 45, "value": "12.34 USD", "usual": "1.00 USD", "text": "Much."}],
         "confidence": 0.4,
-        "model": "rules-1",
+        "model": "rules-2",
         "occurred_at": datetime(2027, 1, 15, 7, 43, 20, 250_000, tzinfo=UTC),
         "at": datetime(2027, 1, 15, 8, 0, 0, 500_000, tzinfo=UTC),
         "narrate": narrate_key(65, datetime(2027, 1, 15, 8, 0, 0, 500_000, tzinfo=UTC)),

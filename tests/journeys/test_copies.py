@@ -29,7 +29,7 @@ def test_of_twenty_copies_at_once_one_is_new(provider: Provider, source: str) ->
     assert Counter(answer.status_code for answer in answers) == {202: 1, 200: COPIES - 1}
     assert len({answer.json()["event_id"] for answer in answers}) == 1
     event_id = answers[0].json()["event_id"]
-    until(lambda: "outcome" in provider.event(answers[0]), within_s=10, what="the event is applied")
+    until(lambda: "outcome" in provider.event(answers[0]), within_s=30, what="the event is applied")
     assert provider.rows.transactions.count_documents({"event_id": event_id}) == 1
     assert provider.balance(wallet, "INR" if source == "razorpay" else "USD") == 700
 
@@ -42,6 +42,6 @@ def test_of_copies_that_differ_one_is_new_and_the_others_conflict(provider: Prov
     answers = asyncio.run(_at_once(provider.gateway.url, deliveries))
     assert Counter(answer.status_code for answer in answers) == {202: 1, 409: COPIES - 1}
     accepted = next(n for n, answer in enumerate(answers) if answer.status_code == 202)
-    until(lambda: provider.balance(wallet) is not None, within_s=10, what="the event is applied")
+    until(lambda: provider.balance(wallet) is not None, within_s=30, what="the event is applied")
     assert provider.balance(wallet) == (accepted + 1) * 100
     assert provider.rows.incidents.count_documents({"event_id": answers[accepted].json()["event_id"]}) == COPIES - 1

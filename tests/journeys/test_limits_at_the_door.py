@@ -59,6 +59,6 @@ def test_closed_and_full_doors(provider: Provider) -> None:
     refused_rows = {"reason": "signature"}
     until(  # they are written behind the answers
         lambda: provider.rows.rejections.count_documents(refused_rows) == REFUSALS_MAX + 1,
-        within_s=10,
+        within_s=30,
         what="every refusal is noted",
     )

@@ -136,7 +136,7 @@ def test_terms_hold_in_every_process(managed: RunningGateway, provider: Provider
     refused = deliver(managed, "strict", SECRET).json()
     assert refused == deliver(managed, "strict", "another-secret-than-the-right-one").json()
     wanted = {"source": "strict", "check": "network_not_allowed"}
-    until(lambda: provider.rows.rejections.count_documents(wanted) > 0, within_s=10, what="the operator finds why")
+    until(lambda: provider.rows.rejections.count_documents(wanted) > 0, within_s=30, what="the operator finds why")
     command(managed, "change", "strict", "--reset", "networks", "--body-bytes-max", "1024")
     soon(managed, "strict", SECRET, 202)
     assert deliver(managed, "strict", SECRET, description="x" * 1_000).status_code == 413

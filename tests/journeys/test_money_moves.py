@@ -96,7 +96,7 @@ def test_a_refund_before_its_capture_waits_and_is_then_applied(provider: Provide
     assert provider.outcome(refund) == ("parked", "the payment is not captured yet")
     assert provider.balance(wallet) is None
     provider.send(signed("stripe", stripe_captured(1_000, payment=payment, wallet=wallet)), wait=True)
-    until(lambda: provider.outcome(refund)[0] == "applied", within_s=10, what="the parked refund is applied")
+    until(lambda: provider.outcome(refund)[0] == "applied", within_s=30, what="the parked refund is applied")
     assert provider.balance(wallet) == 600
 
 

@@ -70,7 +70,7 @@ def test_a_replay_moves_no_money_twice(gateway: RunningGateway, provider: Provid
     assert "--ignore-seen" in _refused(gateway, "retry", event_id)
     assert _acts(provider, event_id) == []
     assert "1 of 1" in _events(gateway, "replay", event_id, "--ignore-seen")
-    until(lambda: "replays" in provider.event(answer), within_s=10, what="the replay is settled")
+    until(lambda: "replays" in provider.event(answer), within_s=30, what="the replay is settled")
     after = provider.event(answer)
     (noted,) = after.pop("replays")
     assert (noted["by"], noted["outcome"], noted["reason"]) == (operator(), "stale", "duplicate: CAPTURED already")
@@ -94,7 +94,7 @@ def test_a_filter_replays_all_that_match(gateway: RunningGateway, provider: Prov
     assert provider.rows.events.count_documents({"type": kind, "replays": {"$exists": True}}) == 0
     assert "2 of 2" in _events(gateway, "replay", "--type", f"{kind[:-1]}?", "--limit", "2", "--yes")
     replayed = {"type": kind, "outcome": "ignored", "replays.0.by": operator()}
-    until(lambda: provider.rows.events.count_documents(replayed) == 2, within_s=10, what="both are settled")
+    until(lambda: provider.rows.events.count_documents(replayed) == 2, within_s=30, what="both are settled")
     act = provider.rows.acts.find_one({"subject": "events"}, sort=[("at", -1)])
     assert act is not None
     assert (act["details"]["count"], act["details"]["filter"]) == (2, {"type": f"{kind[:-1]}?"})
@@ -120,7 +120,7 @@ def test_a_refused_withdrawal_is_replayed_by_its_id_alone(gateway: RunningGatewa
     _refused(gateway, "replay", event_id, "--ignore-seen")  # nobody said yes
     assert provider.outcome(asked)[0] == "rejected"
     assert "told no" in _events(gateway, "replay", event_id, "--ignore-seen", "--yes")
-    until(lambda: provider.outcome(asked)[0] == "applied", within_s=10, what="the withdrawal is applied")
+    until(lambda: provider.outcome(asked)[0] == "applied", within_s=30, what="the withdrawal is applied")
     wallet = provider.rows.wallets.find_one({"_id": f"USD:{sender}"})
     assert wallet is not None
     assert (wallet["balance_minor"], wallet["locked_minor"]) == (900, 500)
@@ -130,7 +130,8 @@ def test_what_failed_tries_again_when_its_time_has_come(gateway: RunningGateway,
     """The worker of a running gateway sees to it."""
     kind = new_id("user")
     answer = provider.send(signed("standard", standard_event(kind)), wait=True)
-    failed = {"outcome": "parked", "reason": "fault: KeyError", "tries": 1, "awaits": "time:2026-01-01T00:00:00Z"}
+    due = "time:2026-01-01T00:00:00Z"
+    failed = {"outcome": "parked", "reason": "fault: KeyError", "tries": 1, "awaits": due, "queue": due}
     provider.rows.events.update_one({"_id": answer.json()["event_id"]}, {"$set": failed})
     until(lambda: provider.event(answer).get("outcome") == "ignored", within_s=20, what="it tried again")
     assert "awaits" not in provider.event(answer)

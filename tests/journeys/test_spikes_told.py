@@ -14,7 +14,9 @@ def test_sixty_forgeries_become_an_insight_and_an_alert(provider: Provider) -> N
     rows = provider.rows
     spike = {"kind": "forgeries", "source": "payments", "count": {"$gte": 60}}
     until(lambda: rows.security_insights.count_documents(spike) > 0, within_s=40, what="the spike is an insight")
-    alert = rows.alerts.find_one({"kind": "security", "subject": "forgeries:payments"})
+    about = {"kind": "security", "subject": "forgeries:payments"}
+    until(lambda: rows.alerts.count_documents(about) > 0, within_s=40, what="the alert that follows it")
+    alert = rows.alerts.find_one(about)
     assert alert is not None
     assert "deliveries with a missing or wrong signature at payments" in alert["summary"]
 

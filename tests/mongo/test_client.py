@@ -51,7 +51,7 @@ def test_a_silent_store_is_unavailable_in_time(settings: Settings) -> None:
 
     began_at = time.monotonic()
     asyncio.run(story())
-    assert time.monotonic() - began_at < 2
+    assert time.monotonic() - began_at < 10
     gc.collect()
 
 

@@ -237,13 +237,13 @@ def test_forged_posts_to_a_real_door_are_told_and_resolved(mongo_uri: str, datab
 async def _counted(database: Database, refusals: int) -> None:
     """Counts are written behind the answers."""
     total = [{"$group": {"_id": None, "count": {"$sum": "$count"}}}]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while [each["count"] async for each in await database["refusal_counts"].aggregate(total)] != [refusals]:
             await asyncio.sleep(0.02)
 
 
 async def _until(database: Database, subjects: list[str]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await _open_alerts(database) != subjects:
             await asyncio.sleep(0.02)
 
@@ -258,7 +258,7 @@ def test_a_store_that_is_away_is_looked_at_again() -> None:
             await asyncio.sleep(0.8)
             assert not watching.done()
             stop.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await watching
 
     asyncio.run(story())

@@ -10,6 +10,7 @@ import pytest
 from seeded_store import NOW, Ask, event, event_id
 
 from gateway.errors import BadRequest
+from gateway.events.standing import settled
 from gateway.queries.event_filter import EventFilter, event_filter, glob_pattern
 from gateway.queries.event_list import EventPage, EventRow, list_events, matching_ids
 from gateway.queries.reading import Database
@@ -91,10 +92,10 @@ def test_pages_neither_repeat_nor_leave_out(empty: Ask, outcome: str | None, lim
         made = event("stripe", f"evt_{number}")
         received_at = NOW - timedelta(milliseconds=chance.randrange(25))
         ending = chance.choice(["waiting", "parked", "stale"])
-        settled = {"outcome": ending, "reason": "x", "settled_at": received_at} if ending != "waiting" else {}
-        events.append({**made, "received_at": received_at, **settled})
-        if settled:
-            del events[-1]["queue"]
+        if ending != "waiting":
+            del made["queue"]
+            made |= settled({"outcome": ending, "reason": "x", "settled_at": received_at})["$set"]
+        events.append({**made, "received_at": received_at})
 
     async def question(database: Database) -> tuple[list[str], bool]:
         await database.events.create_index("received_at")

@@ -1,124 +1,74 @@
-"""Documents as the gateway stores them, written into a real MongoDB for the reports to read."""
+"""Two ledgers that reports are made of: a day of providers' raw events, booked by the engine, and weeks of history."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+import json
+import socket
+import threading
+from collections.abc import Iterator
 
 import pytest
-from pymongo.asynchronous.database import AsyncDatabase
+import uvicorn
+from booked_store import NOW, Booking, razorpay, stored
+from report_ledger import SCHEMES, WEEKS_DAYS, WEEKS_FIRST, Ledger, drop, new_ledger
 
-from gateway.mongo import connect
-from gateway.settings import Settings
-from reports.collect import collect
-from reports.figures import Figures
-from reports.generate import Written, generate
-
-SINCE = datetime(2026, 11, 1, tzinfo=UTC)
-UNTIL = datetime(2026, 12, 1, tzinfo=UTC)
-NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
-NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
-
-Document = dict[str, Any]
+from reports.report import Report
+from simulators.booked_days import book_days
+from simulators.gemini import ModelEndpoint, create_app
+from simulators.traffic import simulate_day
 
 
-class Stored:
-    """What is in the store before a report; `figures` and `generate` write it and read it back."""
+@pytest.fixture(scope="session")
+def day(mongo_uri: str) -> Iterator[Ledger]:
+    """A simulated day, each event as its provider sends it, some told twice; and a few that go wrong."""
+    ledger = new_ledger(mongo_uri)
+    ledger.items = simulate_day(300, seed=11, sources=tuple(SCHEMES), day_end=int(NOW))
+    events = [stored(json.loads(item.body), source=item.source, scheme=SCHEMES[item.source]) for item in ledger.items]
+    wrong = [
+        razorpay("refund.processed", "rfnd_9", 1_00, of="pay_9"),
+        razorpay("payment.downtime.started", "down_1", 1),
+    ]
+    ledger.run(lambda database: Booking(database, now=NOW).book([*events, *events[:20], *wrong], batch=50))
+    yield ledger
+    drop(ledger)
 
-    def __init__(self, uri: str, database: str) -> None:
-        self.uri = uri
-        self.database = database
-        self.documents: dict[str, list[Document]] = {}
-        self.refusals_bytes_max = 1_000_000
 
-    def add(self, collection: str, **document: Any) -> None:
-        self.documents.setdefault(collection, []).append(document)
-
-    def booked(
-        self,
-        kind: str,
-        amount_minor: int,
-        currency: str = "USD",
-        *,
-        at: datetime = NOON,
-        source: str = "stripe",
-        **rest: Any,
-    ) -> None:
-        """A transaction; its legs are a wallet's and clearing's unless given."""
-        sign = {"refund": -1, "dispute_withdrawn": -1}.get(kind, 1) * amount_minor
-        legs = [
-            {"account": "wallet:alice", "amount_minor": sign, "balance_after": 0, "version": 1},
-            {"account": f"clearing:{source}", "amount_minor": -sign},
-        ]
-        seq = len(self.documents.get("transactions", [])) + 1
-        fields: Document = {"_id": f"{source}:{kind}:{seq}", "seq": seq, "legs": legs, "source": source, "at": at}
-        self.add("transactions", **(fields | {"kind": kind, "currency": currency, "amount_minor": amount_minor} | rest))
-
-    def transferred(
-        self, amount_minor: int, currency: str, *, sender: str, receiver: str, after: tuple[int, int]
-    ) -> None:
-        """A native transfer that leaves the sender and the receiver with these balances."""
-        legs = [
-            {"account": f"wallet:{sender}", "amount_minor": -amount_minor, "balance_after": after[0], "version": 2},
-            {"account": f"wallet:{receiver}", "amount_minor": amount_minor, "balance_after": after[1], "version": 2},
-        ]
-        self.booked("transfer", amount_minor, currency, source="payments", legs=legs)
-
-    def received(self, event: str, outcome: str | None = "applied", *, at: datetime = NOON, **rest: Any) -> None:
-        """An event; without an outcome it waits in the queue."""
-        fields: Document = {
-            "_id": f"evt_{event}",
-            "source": "stripe",
-            "type": "payment_intent.succeeded",
-            "tx_id": event,
-        }
-        settled = {"outcome": outcome, "settled_at": at} if outcome else {"queue": int(at.timestamp() * 1e6)}
-        self.add("events", **(fields | {"received_at": at, "body": b"{}"} | settled | rest))
-
-    def assessed(self, event: str, score: int | None, **rest: Any) -> None:
-        """An insight; without a score it is unscored."""
-        fields: Document = {
-            "_id": f"evt_{event}", "source": "stripe", "kind": "capture", "wallet": "alice", "counterparty": "shop-1",
-            "currency": "USD", "amount_minor": 12_345, "score": score, "level": "high" if score else "unscored",
-            "reasons": [{"code": "amount", "points": 40, "text": "9 times the usual amount"}], "confidence": 0.75,
-            "model": "rules-1", "at": NOON, "narrative": {"status": "absent", "reason": "no_model_key"},
-        }  # fmt: skip
-        self.add("insights", **(fields | rest))
-
-    def refused(self, reason: str, status: int, *, at: datetime = NOON, source: str = "stripe") -> None:
-        self.add("rejections", at=at, source=source, reason=reason, check="x", status=status)
-
-    def figures(self, since: datetime = SINCE, until: datetime = UNTIL, now: datetime = NOW) -> Figures:
-        return self._run(lambda db: collect(db, since=since, until=until, now=now))
-
-    def generate(self, out: Path, since: datetime = SINCE, until: datetime = UNTIL, now: datetime = NOW) -> Written:
-        return self._run(lambda db: generate(db, since=since, until=until, out=out, now=now))
-
-    def _run(self, report: Callable[[AsyncDatabase[Document]], Any]) -> Any:
-        async def run() -> Any:
-            async with connect(self.uri, Settings(_env_file=None, mongo_timeout_ms=30_000)) as client:
-                db = client[self.database]
-                if "rejections" in self.documents:
-                    await db.create_collection("rejections", capped=True, size=self.refusals_bytes_max)
-                for collection, documents in self.documents.items():
-                    await db[collection].insert_many(documents)
-                self.documents = {}
-                return await report(db)
-
-        return asyncio.run(run())
+@pytest.fixture(scope="session")
+def weeks(mongo_uri: str) -> Iterator[Ledger]:
+    """Six weeks of payments, refunds and disputes."""
+    ledger = new_ledger(mongo_uri)
+    ledger.run(
+        lambda database: book_days(database, first=WEEKS_FIRST, days=WEEKS_DAYS, events_per_day=24, seed=5, wallets=20)
+    )
+    yield ledger
+    drop(ledger)
 
 
 @pytest.fixture
-def stored(mongo_uri: str, database_name: str) -> Stored:
-    return Stored(mongo_uri, database_name)
+def fresh(mongo_uri: str) -> Iterator[Ledger]:
+    """An empty ledger of the test's own."""
+    ledger = new_ledger(mongo_uri)
+    yield ledger
+    drop(ledger)
+
+
+@pytest.fixture(scope="session")
+def october(weeks: Ledger) -> Report:
+    """A closed month, compared with the one before."""
+    report: Report = weeks.report(weeks.asked("2026-10", compare=True))
+    return report
 
 
 @pytest.fixture
-def noon() -> datetime:
-    return NOON
+def endpoint() -> ModelEndpoint:
+    return ModelEndpoint(hang_s=5)
 
 
 @pytest.fixture
-def day() -> timedelta:
-    return timedelta(days=1)
+def endpoint_url(endpoint: ModelEndpoint) -> Iterator[str]:
+    """The model's stand-in behind a real server on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(endpoint), log_level="warning", timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)

@@ -19,10 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from gateway.access.keys import SCOPES, create_key
 from gateway.cli.demo import screens
 from gateway.clock import system_clock, utc
+from gateway.encryption import open_cipher
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
 from gateway.settings import Settings
-from reports.generate import generate
+from reports.asked import Asked
+from reports.generate import Wishes, generate
+from reports.period import read_period
 from simulators.attacks import ATTACKS, Result, attack
 from simulators.delivering import Summary, deliver
 from simulators.load.server import Server, ServerFailed, generated_secrets, running
@@ -158,9 +161,10 @@ class _Story:
     async def _report(self) -> Path:
         now = utc(system_clock())
         async with reach(self._settings) as uri, connect(uri, self._settings) as client:
-            since = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            asked = Asked(read_period("day", now, self._settings.report_timezone))
+            wishes = Wishes(open_cipher(self._settings))
             database = client[self._settings.mongo_database]
-            return (await generate(database, since=since, until=now, out=self._data_dir / "report", now=now)).html
+            return (await generate(database, asked, wishes, now=now, out=self._data_dir / "report")).html
 
     def _keep_serving(self) -> None:
         screens.serving(self._console, self._url)

@@ -1,0 +1,73 @@
+"""When a report is made regularly: what `gateway report --every` or the settings say, and when it is next due."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+from gateway.errors import BadRequest
+from gateway.queries.reading import Database
+from gateway.settings import Settings
+from reports.period import zone_of
+
+_NAME: Final = "plan"
+COLLECTION: Final = "report_plans"
+
+
+class Every(StrEnum):
+    """The report is of the last whole one."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    every: Every
+    at: time
+    zone: str
+
+
+async def store_plan(database: Database, plan: Plan) -> None:
+    """What the command says stands above the settings; the worker sees it within a minute."""
+    told = {"every": plan.every.value, "at": plan.at.strftime("%H:%M"), "zone": plan.zone}
+    await database[COLLECTION].update_one({"_id": _NAME}, {"$set": told}, upsert=True)
+
+
+async def remove_plan(database: Database) -> None:
+    """Never, also where the settings say otherwise."""
+    await database[COLLECTION].update_one({"_id": _NAME}, {"$set": {"every": "never"}}, upsert=True)
+
+
+async def read_plan(database: Database, settings: Settings) -> Plan | None:
+    """What was told last by the command, else what the settings say; None: no report is made regularly."""
+    told = await database[COLLECTION].find_one({"_id": _NAME})
+    if told is not None and "every" in told:
+        every, at, zone = told["every"], told.get("at", settings.report_at), told.get("zone", settings.report_timezone)
+    else:
+        every, at, zone = settings.report_every, settings.report_at, settings.report_timezone
+    return None if every in ("", "never") else Plan(Every(every), read_time(at), zone)
+
+
+def read_time(text: str) -> time:
+    """A time of day as 06:00. Raises `BadRequest`."""
+    try:
+        return time.fromisoformat(text) if len(text) == len("06:00") else time.fromisoformat("")
+    except ValueError:
+        raise BadRequest(f"{text[:20]!r} is no time of day; write --at 06:00.") from None
+
+
+def next_due(plan: Plan, now: datetime) -> datetime:
+    """The first moment after `now`, as UTC: each day, each Monday, or each first of a month, at the plan's time of its zone."""
+    zone = zone_of(plan.zone)
+    day = now.astimezone(zone).date()
+    while True:
+        due = datetime.combine(day, plan.at, zone).astimezone(UTC)
+        if due > now and _is_day(plan.every, day):
+            return due
+        day += timedelta(days=1)
+
+
+def _is_day(every: Every, day: date) -> bool:
+    return {Every.DAY: True, Every.WEEK: day.weekday() == 0, Every.MONTH: day.day == 1}[every]

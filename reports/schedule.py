@@ -1,0 +1,140 @@
+"""Regular reports, in the worker: one of several makes each, in a process of its own at low priority, into a directory.
+
+A report that was due while no worker ran is made when one does: the last one only, so a gateway that was off for a month does
+not start with thirty.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from structlog import get_logger
+
+from gateway.clock import Clock, system_clock, utc
+from gateway.errors import GatewayError
+from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_alerts
+from gateway.queries.reading import Database
+from gateway.settings import Settings
+from reports.plan import COLLECTION, Every, Plan, next_due, read_plan
+from reports.shelf import tidy
+
+log = get_logger(__name__)
+
+LOOK_EVERY_S: Final = 20.0
+REPORT_S_MAX: Final = 3_600.0
+RETRY_AFTER: Final = timedelta(minutes=10)
+NICENESS: Final = 10
+PERIODS: Final = {Every.DAY: "last-day", Every.WEEK: "last-week", Every.MONTH: "last-month"}
+_DUE: Final = "due"
+
+MakeReport = Callable[[str, Plan], Awaitable[None]]
+"""Makes the report of a period ("last-day") for a plan. Raises `ReportFailed`."""
+
+
+class ReportFailed(GatewayError):
+    """A regular report was not made; it is tried again."""
+
+    reason = "report_failed"
+
+
+async def report_regularly(
+    database: Database, settings: Settings, make: MakeReport, stop: asyncio.Event, *, clock: Clock = system_clock
+) -> None:
+    """Until `stop`: each report when it is due, the index of the directory, and what is too old taken out of it."""
+    while not stop.is_set():
+        try:
+            plan = await read_plan(database, settings)
+            if plan is not None and await _claim(database, plan, now=utc(clock())):
+                await _unless_stopped(stop, report_once(database, settings, plan, make, now=utc(clock())))
+        except (PyMongoError, GatewayError) as failed:  # a zone that is none is said by the command; the writer goes on
+            log.warning("not_reported", error=type(failed).__name__)
+        await _pause(stop, LOOK_EVERY_S)
+
+
+async def report_once(database: Database, settings: Settings, plan: Plan, make: MakeReport, *, now: datetime) -> bool:
+    """One report; an alert says why there is none, and is closed by the next that is made. Whether it was made."""
+    try:
+        await make(PERIODS[plan.every], plan)
+        await asyncio.to_thread(tidy, settings.report_directory, kept_days=settings.report_kept_days, now=now)
+    except (ReportFailed, OSError) as failed:
+        summary = f"The report of the {PERIODS[plan.every].replace('-', ' ')} was not made: {failed}"
+        await raise_alert(database, Alert("report", "schedule", Severity.WARNING, summary, {}), now=now)
+        await database[COLLECTION].update_one({"_id": _DUE}, {"$set": {"next_at": now + RETRY_AFTER}})
+        return False
+    log.info("reported", every=plan.every.value, directory=str(settings.report_directory))
+    await resolve_alerts(database, "report", still=[], now=now)
+    return True
+
+
+def report_apart(mongo_uri: str, settings: Settings) -> MakeReport:
+    """The report as a child process, `python -m reports`, with the settings of this one."""
+
+    async def make(period: str, plan: Plan) -> None:
+        out = settings.report_directory
+        words = ["--period", period, "--compare", "--out", str(out), "--format", settings.report_formats]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "reports",
+            *words,
+            env={
+                **os.environ,
+                "MONGO_URL": mongo_uri,
+                "DATA_DIR": str(settings.data_dir),
+                "REPORT_TIMEZONE": plan.zone,
+            },
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            with suppress(ProcessLookupError):  # it may have ended already
+                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+            async with asyncio.timeout(REPORT_S_MAX):
+                _, errors = await child.communicate()
+        except TimeoutError:
+            raise ReportFailed(f"it took longer than {REPORT_S_MAX:.0f} s.") from None
+        finally:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+        if child.returncode != 0:
+            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise ReportFailed(last or f"it ended with exit code {child.returncode}.")
+
+    return make
+
+
+async def _claim(database: Database, plan: Plan, *, now: datetime) -> bool:
+    """Whether a report is due and ours to make. A changed plan starts anew from now."""
+    told = {"every": plan.every.value, "at": plan.at.strftime("%H:%M"), "zone": plan.zone}
+    next_at = next_due(plan, now)
+    plans = database[COLLECTION]
+    with suppress(DuplicateKeyError):  # every time but the first
+        await plans.update_one({"_id": _DUE}, {"$setOnInsert": {"plan": told, "next_at": next_at}}, upsert=True)
+    await plans.update_one({"_id": _DUE, "plan": {"$ne": told}}, {"$set": {"plan": told, "next_at": next_at}})
+    due = {"_id": _DUE, "plan": told, "next_at": {"$lte": now}}
+    return (await plans.update_one(due, {"$set": {"next_at": next_at}})).modified_count == 1
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Awaitable[object]) -> None:
+    """A report takes minutes; a worker that is told to stop does not wait for it."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait({working, stopping}, timeout=5)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
