@@ -11,6 +11,8 @@ from gateway.errors import CannotStart, StoreUnavailable
 from gateway.ingress.providers.sources import open_sources
 from gateway.ingress.proxies import trusted_networks
 from gateway.ledger.limits import read_limits
+from gateway.mcp_tools.caps import read_caps
+from gateway.mcp_tools.terms import offered
 from gateway.mongo.client import connect, deployment_kind
 from gateway.mongo.home import Home
 from gateway.mongo.known_keys import register_keys
@@ -28,6 +30,8 @@ def check_settings(settings: Settings) -> None:
     Limits(settings)
     trusted_networks(settings.trusted_proxies)
     read_limits(settings.kyc_limits, settings.kyc_level_default)
+    offered(settings)
+    read_caps(settings)
 
 
 def may_have_sources(settings: Settings) -> bool:

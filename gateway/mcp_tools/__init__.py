@@ -4,6 +4,11 @@ terms      the table: each tool's toolset, scope and hints; which of them this d
 asking     what every tool is given, and the arguments that several share
 payments, wallets, insights, reports, operations, compliance, subscriptions
            the toolsets: short functions whose docstrings an agent reads
+moving     transfers, and requests for refunds and deposits
+recording  alerts, measurements and errors for people
+once       a call that changes something happens once, under its idempotency key
+caps       how much an agent may move, per call and day
+confirming a person is asked first
 tools      the tools, made from the table and the toolsets
 resources  the same answers by URI, with completion of ids
 prompts    reviews as a person would ask for them

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import structlog
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from gateway.mcp_tools.asking import Caller
 from gateway.mcp_tools.prompts import PROMPTS
@@ -21,6 +21,10 @@ REVISIONS_MAX: Final = 16
 _NO_TOOL: Final = "There is no such tool for this key; tools/list names those there are."
 _NO_RESOURCE: Final = "There is no such resource for this key; resources/templates/list names the forms there are."
 _NO_ARGUMENTS: Final = "These arguments are not what the prompt takes; prompts/list names them."
+_NOBODY_TO_ASK: Final = (
+    "This tool asks a person first, and this client cannot ask: it needs elicitation, over HTTP in revision 2026-07-28 of the "
+    "protocol or later. Nothing was done."
+)
 _NO_PROMPT: Final = "There is no such prompt for this key; prompts/list names those there are."
 
 
@@ -79,7 +83,9 @@ class Scoped:
             result = await call_next(context)
             failed = isinstance(result, dict) and result.get("isError") is True
             return result
-        except MCPError:
+        except MCPError as refused:
+            if isinstance(refused, NoBackChannelError) or refused.error.code == MISSING_REQUIRED_CLIENT_CAPABILITY:
+                raise MCPError(code=refused.error.code, message=_NOBODY_TO_ASK, data=refused.error.data) from None
             raise
         except Exception as failure:  # the SDK would tell the caller what it says
             log.error("mcp.failed", method=context.method, error=type(failure).__name__)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from mcp_types import ToolAnnotations
-
 from gateway.errors import CannotStart
 from gateway.settings import Settings
 
@@ -20,15 +18,6 @@ class Terms:
     writes: bool = False
     destructive: bool = False
     confirmed: bool = False
-
-    @property
-    def annotations(self) -> ToolAnnotations:
-        return ToolAnnotations(
-            read_only_hint=not self.writes,
-            destructive_hint=self.destructive,
-            idempotent_hint=True,
-            open_world_hint=False,
-        )
 
 
 TERMS: Final[Mapping[str, Terms]] = MappingProxyType(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
 
 from gateway.mcp_tools.asking import Around
 from gateway.mcp_tools.caps import read_caps
@@ -38,5 +39,15 @@ def build_tools(around: Around, offered: Mapping[str, Terms]) -> list[Tool]:
     for name, terms in offered.items():
         writing: Any = moving if terms.confirmed else recording
         source = writing if terms.writes else reading[terms.toolset]
-        tools.append(StrictTool.asking(getattr(source, name), terms.annotations))
+        tools.append(StrictTool.asking(getattr(source, name), _hints(terms)))
     return tools
+
+
+def _hints(terms: Terms) -> ToolAnnotations:
+    """Every tool may be called again: one that writes takes an idempotency key. None reaches anything outside."""
+    return ToolAnnotations(
+        read_only_hint=not terms.writes,
+        destructive_hint=terms.destructive,
+        idempotent_hint=True,
+        open_world_hint=False,
+    )

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitResult
 from seeded_store import seed
 
 from gateway.mcp_tools.terms import TERMS
@@ -42,6 +44,37 @@ def test_whoever_can_start_it_may_ask_everything(command: StdioServerParameters)
     assert names == [name for name, terms in TERMS.items() if not terms.writes]
     assert unknown.is_error
     assert known["balances"][0]["balance"] == "69.50"
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_over_stdio_a_person_is_asked_in_either_era(
+    command: StdioServerParameters, mode: Literal["auto", "legacy"]
+) -> None:
+    """There is a stream to ask on; who cannot ask is refused, and without caps a yes moves nothing."""
+    enabled = StdioServerParameters(
+        command=command.command, args=command.args, env={**(command.env or {}), "MCP_WRITE_TOOLS": "wallets"}
+    )
+    asked = {
+        "from_wallet": "alice",
+        "to_wallet": "bob",
+        "amount": "1.00",
+        "currency": "USD",
+        "idempotency_key": "by-stdio",
+    }
+
+    async def yes(_context: Any, params: Any) -> ElicitResult:
+        assert "transfer 1.00 USD" in params.message
+        return ElicitResult(action="accept", content={"confirm": True})
+
+    async def main() -> str:
+        async with Client(enabled, mode=mode, elicitation_callback=yes) as client:
+            result = await client.call_tool("transfer_funds", asked)
+        async with Client(enabled, mode=mode) as client:
+            with pytest.raises(MCPError):
+                await client.call_tool("transfer_funds", asked)
+        return "".join(getattr(block, "text", "") for block in result.content)
+
+    assert "Agents may not move USD" in asyncio.run(main())
 
 
 def test_standard_output_carries_only_the_protocol(command: StdioServerParameters) -> None:

@@ -57,7 +57,8 @@ async def _attacked(served: Served) -> None:
             },
         )
         strange = {"id": text[:100], "type": text[:100], "data": {"object": {"id": text[:100]}}}
-        await send(served, "stripe", strange)
+        if number < 3:
+            await send(served, "stripe", strange)
         native = {"tx_id": f"tx_{number}", "amount": "1.00", "currency": "INR", "description": text[:1_000]}
         await send(served, "payments", native | {"sender_account": "victim", "receiver_account": "carol"})
 

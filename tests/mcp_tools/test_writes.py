@@ -108,7 +108,7 @@ def test_without_a_persons_yes_no_money_moves(in_working_gateway: Run, answer: E
         await _two_wallets(served)
         async with asking_agent(served, answers=answer) as agent:
             if answer is None:
-                with pytest.raises(MCPError):
+                with pytest.raises(MCPError, match="asks a person first"):
                     await agent.call_tool("transfer_funds", TRANSFER)
             else:
                 refused = await agent.call_tool("transfer_funds", TRANSFER)
@@ -126,7 +126,7 @@ def test_a_client_of_an_older_revision_is_refused(in_working_gateway: Run) -> No
     async def work(served: Served) -> None:
         await _two_wallets(served)
         async with asking_agent(served, answers=YES, mode="legacy") as agent:
-            with pytest.raises(MCPError):
+            with pytest.raises(MCPError, match="2026-07-28"):
                 await agent.call_tool("transfer_funds", TRANSFER)
         assert await _balance(served, "alice") == 10_000
 

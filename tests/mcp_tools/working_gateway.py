@@ -22,6 +22,7 @@ from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
 from gateway.mongo import connect
 from gateway.pipeline import Processing
+from gateway.pipeline.scoring import Scoring
 from gateway.settings import Settings
 from gateway.worker import Worker
 
@@ -61,8 +62,7 @@ async def working(mongo_uri: str, database_name: str, **fields: Any) -> AsyncIte
                 LedgerStore(database, lease, limits),
                 cipher=CIPHER,
                 clock=time,
-                narrate_from_score=60,
-                model_configured=False,
+                scoring=Scoring(database, narrate_from_score=60, model_configured=False),
             )
             worker = Worker(database, lease, processing, batch_max=50, lease_s=30)
             stop = asyncio.Event()
