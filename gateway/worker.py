@@ -23,8 +23,8 @@ log = get_logger(__name__)
 
 IDLE_S: Final = 0.02
 """Between two looks at a queue that has just become empty, and half as much again each time it still is."""
-IDLE_S_MAX: Final = 0.1
-"""Ten looks a second cost an idle machine nothing that is felt, fifty did."""
+IDLE_S_MAX: Final = 0.15
+"""A few looks a second cost an idle machine nothing that is felt, fifty did."""
 GATHER_S: Final = 0.01
 """After a small batch: a transaction costs some milliseconds whatever its size, so a few more events may join the next."""
 RETRY_S_MAX: Final = 5.0

@@ -78,7 +78,15 @@ def together(mongo_uri: str, database_name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("size", "batch"), [(1_000, 1), (1_000, 7), (40, 5), (13, 13), (1, 1)], ids=lambda value: f"{value:d}"
+    ("size", "batch"),
+    [
+        pytest.param(1_000, 1, marks=pytest.mark.long),
+        (1_000, 7),
+        (40, 5),
+        (13, 13),
+        pytest.param(1, 1, marks=pytest.mark.long),
+    ],
+    ids=lambda value: f"{value:d}",
 )
 def test_the_same_whatever_the_batches_and_the_writers(
     mongo_uri: str, database_name: str, together: dict[str, Any], size: int, batch: int

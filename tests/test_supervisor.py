@@ -137,6 +137,7 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
         assert len(supervisor.starts("worker")) == 1
 
 
+@pytest.mark.long
 def test_children_killed_often_are_still_started_again(tmp_path: Path) -> None:
     """kill -9 comes from outside and is no reason to give up, however often and early it comes."""
     with supervised(tmp_path, "polite") as supervisor:

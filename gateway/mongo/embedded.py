@@ -27,6 +27,7 @@ from gateway.mongo.home import Home, State, private
 from gateway.mongo.replica_set import Attempt, log_in, prepare
 from gateway.settings import Settings
 
+LOCK_PATIENCE_S: Final = 2.0
 START_TIMEOUT_S: Final = 120.0
 """Long, because after a crash mongod first replays its journal."""
 STOP_TIMEOUT_S: Final = 30.0
@@ -61,7 +62,7 @@ class PrivateMongod:
 
     async def start(self) -> str:
         """The URI of a running mongod that accepts writes. Raises `CannotStart`; then nothing keeps running."""
-        if not self.lock():
+        if not await self._locked():
             raise CannotStart(
                 f"DATA_DIR: {self._home.data_dir} is in use by another gateway (process {self._home.holder()}); "
                 "stop that one or choose another directory."
@@ -73,6 +74,15 @@ class PrivateMongod:
         except BaseException:
             await self.stop()
             raise
+
+    async def _locked(self) -> bool:
+        """A killed gateway's child that is only just being made holds the lock an instant longer."""
+        give_up_at = time.monotonic() + LOCK_PATIENCE_S
+        while not self.lock():
+            if time.monotonic() > give_up_at:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def restart(self) -> str:
         """The URI after another start with the same files; the port is the same unless somebody took it meanwhile."""

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ from gateway.mongo.client import Client, application_name
 from gateway.mongo.home import Home
 from gateway.settings import Settings
 
-LOOK_EVERY_S: Final = 1.0
-"""Connections come and go with the pool."""
+LOOK_EVERY_S: Final = 5.0
+"""Connections come and go with the pool, most of them at the start."""
+LOOKS_AT_FIRST: Final = 5
 
 
 @asynccontextmanager
@@ -45,12 +47,12 @@ def _lower_self(niceness: int) -> None:
 
 
 async def _keep(client: Client, home: Home, niceness: int) -> None:
-    while True:
+    for look in count():
         with suppress(PyMongoError, OSError):
             state = home.load()
             if state is not None and state.pid is not None and home.is_served_by(state.pid):
                 _lower(state.pid, await _own_connections(client), niceness)
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(LOOK_EVERY_S if look >= LOOKS_AT_FIRST else LOOK_EVERY_S / 10)
 
 
 async def _own_connections(client: Client) -> set[str]:

@@ -82,6 +82,7 @@ def test_a_long_run_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> None
     assert (report["lost"], report["doubled"], report["audit"]) == (0, 0, True)
 
 
+@pytest.mark.long
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     """SIGTERM in the middle: no process, no directory."""
     run = Run(tmp_path, 50, 1)

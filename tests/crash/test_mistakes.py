@@ -224,7 +224,7 @@ def test_a_hold_released_twice_is_reported(mongo_uri: str, database_name: str, m
     ("mistake", "fault"),
     [
         ("acknowledged_early", Fault("web", "before_insert")),
-        ("outcomes_first", Fault("writer", "between_writes")),
+        pytest.param("outcomes_first", Fault("writer", "between_writes"), marks=pytest.mark.long),
     ],
     ids=["acknowledged early", "outcomes first"],
 )

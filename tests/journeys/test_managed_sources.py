@@ -187,6 +187,7 @@ def test_what_cannot_be_is_said_in_a_sentence(managed: RunningGateway) -> None:
         assert SECRET not in said
 
 
+@pytest.mark.long
 def test_doctor_lists_what_is_stored(managed: RunningGateway, provider: Provider) -> None:
     """Open, disabled, and closed with the reason; a closed one is to be fixed, and the others stay open."""
     command(managed, "add", "broken", "--scheme", "native", "--secret-stdin", stdin=SECRET)

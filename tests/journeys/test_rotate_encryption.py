@@ -148,6 +148,7 @@ def test_a_rotation_that_was_killed_is_gone_on_with(own: RunningGateway) -> None
         assert {own.body(row) for row in own.rows().events.find()} == {each.body for each in sent}
 
 
+@pytest.mark.long
 def test_with_keys_of_the_environment_the_operator_adds_them(own: RunningGateway) -> None:
     """The file is not touched; `--new` is refused with what to do, and strange keys do not touch a record."""
     with provider_for(own) as provider:

@@ -109,7 +109,7 @@ def test_reasons_fall_in_points_and_none_comes_twice(past: list[Movement], prese
     assert len({reason.code for reason in found}) == len(found)
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_a_profile_stays_small(seed: int, ordered: bool) -> None:
     """Three thousand movements of the largest amounts, in or out of order, fit a document of four kilobytes."""

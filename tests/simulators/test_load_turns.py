@@ -19,6 +19,7 @@ def measured(*options: str) -> dict[str, object]:
     return told
 
 
+@pytest.mark.long
 def test_half_the_peak_beside_a_draining_worker_and_a_report() -> None:
     """What is reported is the slice at half the rate, and what went on beside it."""
     told = measured("--half-peak")
