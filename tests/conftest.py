@@ -2,15 +2,13 @@
 
 import asyncio
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
-from pymongo import MongoClient
+from databases import Databases
 
 from gateway.encryption import new_key_text
 from gateway.mongo import PrivateMongod
@@ -31,21 +29,28 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def drop_database(mongo_uri: str) -> Iterator[Callable[[str], object]]:
-    """Drops a database beside the tests that follow: MongoDB takes a tenth of a second for each."""
-    with MongoClient(mongo_uri) as client, ThreadPoolExecutor(1) as beside:
-        yield lambda name: beside.submit(client.drop_database, name)
+def databases(mongo_uri: str) -> Iterator[Databases]:
+    with Databases(mongo_uri) as kept:
+        yield kept
 
 
 @pytest.fixture
-def database_name(drop_database: Callable[[str], object]) -> Iterator[str]:
-    """A database that no other test knows, dropped afterwards."""
-    name = f"test_{secrets.token_hex(8)}"
+def database_name(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database in which nothing is stored and that no other test uses; it may have its indexes already."""
+    path = request.path
+    name = databases.take(with_indexes=_room(path) in _ROOMS_WITH_INDEXES and path.name not in _LOOKS_AT_INDEXES)
     yield name
-    drop_database(name)
+    databases.give_back(name)
 
 
-hypothesis.settings.register_profile("suite")  # a machine that others use too is slow now and then
+_ROOMS_WITH_INDEXES = {"api", "events", "ledger", "mcp_tools", "pipeline"} | {
+    f"test_{name}.py" for name in ("worker", "pipeline", "profiles", "models", "acts")
+}
+"""Whose tests make every index before they begin, as each process of the gateway does."""
+_LOOKS_AT_INDEXES = {"test_standing.py"}
+
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a machine that others use too is slow now and then
 hypothesis.settings.load_profile("suite")
 
 _LONG_FILES_FIRST = (
@@ -72,5 +77,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def _turn(path: Path) -> int:
-    room = path.relative_to(Path(__file__).parent).parts[0]
+    room = _room(path)
     return _LONG_FILES_FIRST.index(room) if room in _LONG_FILES_FIRST else len(_LONG_FILES_FIRST)
+
+
+def _room(path: Path) -> str:
+    """The folder under `tests`, or the file that stands there itself."""
+    return path.relative_to(Path(__file__).parent).parts[0]

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Binary
+from pymongo.errors import CollectionInvalid
 
 from gateway.events.standing import settled
 from gateway.queries.indexes import ensure_indexes
@@ -145,7 +147,8 @@ REFUND_EVENT = event_id("stripe", "evt_refund")
 async def seed(database: Database) -> None:
     """A capture of 120.00 refunded by 20.00, a transfer of 30.50 from alice to bob, money in suspense, and trouble."""
     await ensure_indexes(database)
-    await database.create_collection("rejections", capped=True, size=1_000_000)
+    with suppress(CollectionInvalid):  # a store that has its indexes has this as well
+        await database.create_collection("rejections", capped=True, size=1_000_000)
     await database.events.insert_many(
         [
             event("stripe", "evt_capture", kind="payment_intent.succeeded", minutes_ago=30, outcome="applied"),
