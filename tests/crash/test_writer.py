@@ -33,7 +33,7 @@ def each_once(workers: Workers, count: int) -> bool:
     return len(booked) == len(set(booked)) == count and workers.balance("bob") == 100 * count
 
 
-@pytest.mark.parametrize("point", [None, "before_commit", "after_commit"])
+@pytest.mark.parametrize("point", [None, "before_commit", pytest.param("after_commit", marks=pytest.mark.long)])
 def test_a_standby_takes_over_within_the_lease(workers: Workers, point: str | None) -> None:
     """kill -9 of the writer, also inside its transaction, which MongoDB would else keep open, and its locks, for a minute."""
     workers.take_turns()
@@ -54,7 +54,7 @@ def test_a_standby_takes_over_within_the_lease(workers: Workers, point: str | No
     assert each_once(workers, 25)
 
 
-@pytest.mark.parametrize("point", [None, "before_commit", "after_commit"])
+@pytest.mark.parametrize("point", [None, "before_commit", pytest.param("after_commit", marks=pytest.mark.long)])
 def test_a_paused_writer_cannot_write(workers: Workers, point: str | None) -> None:
     """Stopped past its lease with a batch in its hands: what the standby has written meanwhile stands, nothing is doubled."""
     if point:

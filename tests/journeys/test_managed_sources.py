@@ -129,6 +129,7 @@ def test_a_disabled_source_is_closed_in_every_process(managed: RunningGateway) -
     soon(managed, "closing", SECRET, 202)
 
 
+@pytest.mark.long
 def test_terms_hold_in_every_process(managed: RunningGateway, provider: Provider) -> None:
     """Networks, a rate of its own, and a bound on the body; a refusal by network tells the caller nothing."""
     command(managed, "add", "strict", "--scheme", "native", "--secret-stdin", "--network", "192.0.2.0/24", stdin=SECRET)
@@ -155,6 +156,7 @@ def test_an_event_of_no_concern_is_stored_and_settled_at_once(managed: RunningGa
     assert provider.rows.transactions.count_documents({"event_id": event["_id"]}) == 0
 
 
+@pytest.mark.long
 def test_a_source_is_tried_with_a_harmless_event(managed: RunningGateway, provider: Provider) -> None:
     """Exit code 0 only when it was let in; the event is stored, ignored, and waits for nobody."""
     address = "https://gateway.example.com/webhooks/square"
@@ -206,6 +208,7 @@ def test_doctor_lists_what_is_stored(managed: RunningGateway, provider: Provider
     assert statuses(managed, "first", SECRET) == {202}
 
 
+@pytest.mark.long
 def test_a_gateway_without_any_source_says_how_to_add_one(tmp_path: Path) -> None:
     """On a new directory at once, on one that holds other things after a look; and nothing stays running."""
     for stored in (False, True):

@@ -4,6 +4,7 @@ import json
 from subprocess import CompletedProcess
 from typing import Any
 
+import pytest
 from deliveries import new_id, signed, standard_event, stripe_captured, stripe_refunded, transfer
 from provider import Provider
 from running_gateway import RunningGateway, run_gateway, until
@@ -83,6 +84,7 @@ def test_a_replay_moves_no_money_twice(gateway: RunningGateway, provider: Provid
     assert _gateway(gateway, "audit").returncode == 0
 
 
+@pytest.mark.long
 def test_a_filter_replays_all_that_match(gateway: RunningGateway, provider: Provider) -> None:
     """Looked at first, then agreed to, then done; what is decided stays and is counted."""
     kind = new_id("user")
@@ -107,6 +109,7 @@ def test_a_filter_replays_all_that_match(gateway: RunningGateway, provider: Prov
     assert "it is decided" in said
 
 
+@pytest.mark.long
 def test_a_refused_withdrawal_is_replayed_by_its_id_alone(gateway: RunningGateway, provider: Provider) -> None:
     """And it is said that the asker was told no."""
     sender = new_id("w")

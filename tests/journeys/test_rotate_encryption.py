@@ -121,6 +121,7 @@ def test_a_rotation_beside_traffic_costs_nothing(own: RunningGateway) -> None:
     assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
+@pytest.mark.long
 def test_a_rotation_that_was_killed_is_gone_on_with(own: RunningGateway) -> None:
     """With --no-new: what was done stays done, and no third key comes."""
     with provider_for(own) as provider:
