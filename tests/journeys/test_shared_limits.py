@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -60,10 +60,18 @@ def process_of(gateway: RunningGateway, connection: http.client.HTTPConnection) 
         ports = [int(columns[at].partition(":")[2], 16) for at in (1, 2)]
         if ports == [there, here]:
             for name in ("web-1", "web-2"):
-                held = (fd.readlink() for fd in Path(f"/proc/{gateway.child(name)}/fd").iterdir())
-                if Path(f"socket:[{columns[9]}]") in held:
+                if f"socket:[{columns[9]}]" in _held(gateway.child(name)):
                     return name
     return ""
+
+
+def _held(pid: int) -> set[str]:
+    """What the process has open, but for what it closes just now."""
+    held = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            held.add(str(descriptor.readlink()))
+    return held
 
 
 @pytest.fixture
