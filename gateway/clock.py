@@ -1,6 +1,8 @@
 """Time as an argument: everything that needs the time takes a `Clock`, so tests can hold it still."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 
@@ -14,3 +16,10 @@ def utc(unix_s: float) -> datetime:
     """The aware UTC datetime of a unix time, cut to milliseconds, which is what MongoDB keeps."""
     moment = datetime.fromtimestamp(unix_s, UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until `stop` is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

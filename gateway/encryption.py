@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from structlog import get_logger
 
+from gateway.clock import pause
 from gateway.errors import CannotDecrypt, CannotStart
 from gateway.settings import Settings
 
@@ -144,9 +145,7 @@ def add_key(settings: Settings) -> str:
 async def keep_fresh(cipher: Cipher, stop: asyncio.Event) -> None:
     """Until `stop`: take up keys that are added. While they cannot be read, those that were read before stay in use."""
     while not stop.is_set():
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REFRESH_S):
-                await stop.wait()
+        await pause(stop, REFRESH_S)
         try:
             cipher.refresh()
         except (CannotStart, OSError) as unreadable:

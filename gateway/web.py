@@ -1,14 +1,12 @@
 """One web process: uvicorn, set up once for the gateway and for whoever measures against it."""
 
-import gc
 import socket
-from collections.abc import Mapping
-from typing import Final
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from gateway.garbage import calm_garbage_collection
 from gateway.ingress.bounded_http import BODY_TIMEOUT_S, bounded_http
 from gateway.ingress.proxies import trusted_networks
 from gateway.settings import Settings
@@ -47,26 +45,3 @@ def run_web(app: ASGIApp, settings: Settings, fd: int) -> None:
         await server.serve(sockets=[socket.socket(fileno=fd)])
 
     uvloop.run(run())
-
-
-YOUNG: Final = 15_000
-MIDDLE: Final = 4
-
-
-def calm_garbage_collection() -> None:
-    """What is loaded by now stays for good and is never looked through again; the young are looked through less often.
-
-    Untuned, a full collection over the writer's memory costs 0.4 s now and then, which is seen in the slowest answers. The
-    writer's profiles come later and stay: what has outlived a collection of the middle generation is set aside too, so none
-    ever looks through more than `YOUNG` × (`MIDDLE` + 1) objects and what survived them, some 20 ms of work.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, 1_000)
-    if _set_aside not in gc.callbacks:
-        gc.callbacks.append(_set_aside)
-
-
-def _set_aside(phase: str, told: Mapping[str, int]) -> None:
-    if phase == "stop" and told["generation"] > 0:
-        gc.freeze()

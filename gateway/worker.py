@@ -5,13 +5,13 @@ before its outcome is stored with its effects.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from structlog import get_logger
 
+from gateway.clock import pause
 from gateway.errors import LeaseLost
 from gateway.events.store import waiting
 from gateway.ledger.lease import Lease
@@ -49,6 +49,8 @@ class Worker:
         self._processing = processing
         self._batch_max = batch_max
         self._lease_s = lease_s
+        self.is_idle = True
+        """Nothing has come for a while, or another one is the writer."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Acquire, work, and stand by again when the lease is lost."""
@@ -67,7 +69,7 @@ class Worker:
                 log.warning(
                     "store_failed", error=type(failure).__name__, code=getattr(failure, "code", None), retry_s=retry_s
                 )
-                await _pause(stop, retry_s)
+                await pause(stop, retry_s)
                 retry_s = min(retry_s * 2, RETRY_S_MAX)
 
     async def _work(self, stop: asyncio.Event) -> None:
@@ -81,7 +83,8 @@ class Worker:
                 await self._lease.renew()
                 renewed_at = _now()
             idle_s = IDLE_S if settled else min(idle_s * 1.5, IDLE_S_MAX)
-            await _pause(stop, GATHER_S if settled else idle_s)
+            self.is_idle = idle_s == IDLE_S_MAX
+            await pause(stop, GATHER_S if settled else idle_s)
 
     async def _drain(self, stop: asyncio.Event) -> int:
         """Settle what waits, each batch prepared while the one before it is being written. Gives the number of events.
@@ -144,9 +147,3 @@ class _Writing:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -5,8 +5,6 @@ not start with thirty.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -15,9 +13,10 @@ from typing import Final
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.errors import GatewayError
 from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_alerts
+from gateway.monitoring.apart import run_apart
 from gateway.queries.reading import Database
 from gateway.settings import Settings
 from reports.plan import COLLECTION, Every, Plan, next_due, read_plan
@@ -53,7 +52,7 @@ async def report_regularly(
                 await _unless_stopped(stop, report_once(database, settings, plan, make, now=utc(clock())))
         except (PyMongoError, GatewayError) as failed:  # a zone that is none is said by the command; the writer goes on
             log.warning("not_reported", error=type(failed).__name__)
-        await _pause(stop, LOOK_EVERY_S)
+        await pause(stop, LOOK_EVERY_S)
 
 
 async def report_once(database: Database, settings: Settings, plan: Plan, make: MakeReport, *, now: datetime) -> bool:
@@ -77,34 +76,13 @@ def report_apart(mongo_uri: str, settings: Settings) -> MakeReport:
     async def make(period: str, plan: Plan) -> None:
         out = settings.report_directory
         words = ["--period", period, "--compare", "--out", str(out), "--format", settings.report_formats]
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "reports",
-            *words,
-            env={
-                **os.environ,
-                "MONGO_URL": mongo_uri,
-                "DATA_DIR": str(settings.data_dir),
-                "REPORT_TIMEZONE": plan.zone,
-            },
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        given = {"MONGO_URL": mongo_uri, "DATA_DIR": str(settings.data_dir), "REPORT_TIMEZONE": plan.zone}
         try:
-            with suppress(ProcessLookupError):  # it may have ended already
-                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-            async with asyncio.timeout(REPORT_S_MAX):
-                _, errors = await child.communicate()
+            ended = await run_apart("reports", *words, environment=given, niceness=NICENESS, within_s=REPORT_S_MAX)
         except TimeoutError:
             raise ReportFailed(f"it took longer than {REPORT_S_MAX:.0f} s.") from None
-        finally:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-        if child.returncode != 0:
-            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            raise ReportFailed(last or f"it ended with exit code {child.returncode}.")
+        if ended.code != 0:
+            raise ReportFailed(ended.last_error or f"it ended with exit code {ended.code}.")
 
     return make
 
@@ -132,9 +110,3 @@ async def _unless_stopped(stop: asyncio.Event, work: Awaitable[object]) -> None:
         for task in (working, stopping):
             task.cancel()
         await asyncio.wait({working, stopping}, timeout=5)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -5,8 +5,6 @@ that watches the writer had better not share its memory.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,9 +17,10 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
 from gateway.audit.reading import AuditIncomplete, Database
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.events.standing import PARKED
 from gateway.monitoring.alerts import Alert, Severity, ensure_alerts, raise_alert, resolve_alerts
+from gateway.monitoring.apart import run_apart
 
 log = get_logger(__name__)
 
@@ -61,7 +60,7 @@ async def audit_regularly(
                 await _unless_stopped(stop, audit_once(database, run_audit, now=utc(clock())))
         except PyMongoError as failed:
             log.warning("not_audited", error=type(failed).__name__)
-        await _pause(stop, min(LOOK_EVERY_S, every_s or LOOK_EVERY_S))
+        await pause(stop, min(LOOK_EVERY_S, every_s or LOOK_EVERY_S))
 
 
 async def ensure_audits(database: Database) -> None:
@@ -113,29 +112,14 @@ def audit_apart(mongo_uri: str, data_dir: Path) -> RunAudit:
     """The audit as a child process, `python -m gateway.audit`, with the settings of this one and its keys."""
 
     async def run() -> Mapping[str, Any]:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway.audit",
-            env={**os.environ, "MONGO_URL": mongo_uri, "DATA_DIR": str(data_dir)},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        given = {"MONGO_URL": mongo_uri, "DATA_DIR": str(data_dir)}
         try:
-            with suppress(ProcessLookupError):  # it may have ended already
-                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-            async with asyncio.timeout(AUDIT_S_MAX):
-                out, errors = await child.communicate()
+            ended = await run_apart("gateway.audit", environment=given, niceness=NICENESS, within_s=AUDIT_S_MAX)
         except TimeoutError:
             raise AuditIncomplete(f"The audit took longer than {AUDIT_S_MAX:.0f} s.") from None
-        finally:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-        if child.returncode not in (0, 1):
-            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            raise AuditIncomplete(last or f"The audit ended with exit code {child.returncode}.")
-        report: Mapping[str, Any] = orjson.loads(out)
+        if ended.code not in (0, 1):
+            raise AuditIncomplete(ended.last_error or f"The audit ended with exit code {ended.code}.")
+        report: Mapping[str, Any] = orjson.loads(ended.output)
         return report
 
     return run
@@ -176,9 +160,3 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, object]
         for task in (working, stopping):
             task.cancel()
         await asyncio.wait({working, stopping}, timeout=STOP_S_MAX)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gateway.errors import GatewayError
+from gateway.priority import lower
 
 _COMMANDS: Final = {
     "serve": "serving.serve",
@@ -66,7 +67,7 @@ def main() -> None:
     """Run the command; an error of ours is a sentence on standard error and exit code 1, not a traceback."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
     if first in NICENESS:
-        os.nice(NICENESS[first])
+        lower(os.getpid(), NICENESS[first])
     try:
         commands(*({first} & _COMMANDS.keys()))()
     except GatewayError as wrong:

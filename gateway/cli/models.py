@@ -29,6 +29,7 @@ from gateway.clock import system_clock, utc
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
 from gateway.pipeline.history import compared, train_on_history
+from gateway.priority import lower
 from gateway.queries.reading import Database
 from gateway.settings import load_settings
 from simulators.fraud import simulate_patterns
@@ -112,7 +113,7 @@ def train(
     data_dir: DataDir = None,
 ) -> None:
     """Train on what is stored, each label only from when it was known. The model scores once it is promoted."""
-    os.nice(NICENESS)
+    lower(os.getpid(), NICENESS)
     if simulated and out:
         with _uncollected():
             model = _simulated()

@@ -14,6 +14,7 @@ from gateway.clock import system_clock
 from gateway.encryption import keep_fresh, open_cipher
 from gateway.events.at_rest import retry_unread
 from gateway.events.retries import retry_failed
+from gateway.garbage import look_through_when_idle, set_aside_what_stays
 from gateway.insights.period_store import NAME
 from gateway.insights.store import InsightStore
 from gateway.ledger.lease import Lease
@@ -32,7 +33,6 @@ from gateway.pipeline.scoring import Scoring
 from gateway.schema import prepare
 from gateway.settings import Settings, load_settings
 from gateway.supervisor import on_orphaned
-from gateway.web import calm_garbage_collection
 from gateway.worker import Worker
 from reports.schedule import report_apart, report_regularly
 
@@ -61,20 +61,19 @@ async def _work(settings: Settings) -> None:
         database = client[settings.mongo_database]
         cipher = open_cipher(settings)
         await prepare(database, cipher)
-        calm_garbage_collection()
+        set_aside_what_stays()
         lease = Lease(database, lease_s=settings.lease_s)
         limits = read_limits(settings.kyc_limits, settings.kyc_level_default)
         narrator = Narrator(settings)
+        scoring = Scoring(
+            database, narrate_from_score=settings.narrate_from_score, model_configured=narrator.configured
+        )
         processing = Processing(
             database,
             LedgerStore(database, lease, limits),
             cipher=cipher,
             clock=system_clock,
-            scoring=Scoring(
-                database, narrate_from_score=settings.narrate_from_score, model_configured=narrator.configured
-            )
-            if settings.analyse
-            else None,
+            scoring=scoring if settings.analyse else None,
         )
         worker = Worker(database, lease, processing, batch_max=settings.apply_batch_max, lease_s=settings.lease_s)
         tasks = [
@@ -88,6 +87,7 @@ async def _work(settings: Settings) -> None:
                     parked_after_s=settings.parked_alert_after_s,
                 )
             ),
+            asyncio.create_task(look_through_when_idle(lambda: worker.is_idle, stop)),
             asyncio.create_task(keep_fresh(cipher, stop)),
             asyncio.create_task(retry_unread(database["events"], cipher, stop)),
             asyncio.create_task(retry_failed(database["events"], stop, clock=system_clock)),

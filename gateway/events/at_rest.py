@@ -9,13 +9,13 @@ age, and says when in `body_removed_at` (retention.py).
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from structlog import get_logger
 
+from gateway.clock import pause
 from gateway.encryption import REFRESH_S, Cipher
 from gateway.errors import CannotDecrypt
 from gateway.events.standing import BACK_TO_THE_QUEUE, awaiting
@@ -67,6 +67,4 @@ async def retry_unread(events: AsyncCollection[dict[str, Any]], cipher: Cipher, 
                 log.info("events_released", count=released, reason="their encryption key is back")
         except PyMongoError as failed:
             log.warning("events_not_released", error=type(failed).__name__)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REFRESH_S):
-                await stop.wait()
+        await pause(stop, REFRESH_S)

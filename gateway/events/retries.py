@@ -8,7 +8,6 @@ A fault is often of the moment: a bug that the next release mends, a document th
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from structlog import get_logger
 
-from gateway.clock import Clock, utc
+from gateway.clock import Clock, pause, utc
 from gateway.events.standing import BACK_TO_THE_QUEUE
 
 FAULT: Final = "fault: "
@@ -56,9 +55,7 @@ async def retry_failed(events: AsyncCollection[dict[str, Any]], stop: asyncio.Ev
                 log.info("events_released", count=released, reason="they failed a while ago")
         except PyMongoError as failed:
             log.warning("events_not_released", error=type(failed).__name__)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await stop.wait()
+        await pause(stop, LOOK_EVERY_S)
 
 
 def _awaited(at: datetime) -> str:

@@ -37,13 +37,19 @@ class Unusual:
     direction: Literal["above", "below"]
 
 
+def usual_and_spread(known: Sequence[float]) -> tuple[float, float]:
+    """The median, and the median deviation from it as the standard deviation that a normal distribution would have."""
+    usual = median(known)
+    return usual, _NORMAL * median(abs(each - usual) for each in known)
+
+
 def unusual_volume(value: float, same_weekdays: Sequence[float], *, counted: bool) -> Unusual | None:
     """`same_weekdays` are those before, newest last. A count may vary by its root at least (`counted`)."""
     known = same_weekdays[-WEEKS:]
     if len(known) < WEEKS_MIN:
         return None
-    usual = median(known)
-    spread = max(_NORMAL * median(abs(each - usual) for each in known), SPREAD_MIN * usual)
+    usual, spread = usual_and_spread(known)
+    spread = max(spread, SPREAD_MIN * usual)
     if counted:
         spread = max(spread, math.sqrt(max(1.0, usual)))
     low, high = max(0.0, usual - DEVIATIONS * spread), usual + DEVIATIONS * spread

@@ -18,6 +18,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from gateway.clock import pause
 from gateway.errors import LeaseLost
 
 _WRITER: Final = "writer"
@@ -53,7 +54,7 @@ class Lease:
         while not stop.is_set():
             if await self._take():
                 return True
-            await _wait(stop, self._lease_ms / 4000)
+            await pause(stop, self._lease_ms / 4000)
         return False
 
     async def _take(self) -> bool:
@@ -113,9 +114,3 @@ class Lease:
 
     def _expiry(self) -> dict[str, Any]:
         return {"$add": ["$$NOW", self._lease_ms]}
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

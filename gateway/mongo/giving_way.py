@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from pymongo.errors import PyMongoError
 
+from gateway.errors import CannotStart
 from gateway.mongo.client import Client, application_name
 from gateway.mongo.home import Home
+from gateway.priority import lower
 from gateway.settings import Settings
 
 LOOK_EVERY_S: Final = 5.0
@@ -26,7 +28,7 @@ LOOKS_AT_FIRST: Final = 5
 @asynccontextmanager
 async def giving_way(client: Client, settings: Settings, *, niceness: int) -> AsyncIterator[None]:
     """Inside, this process and what mongod does for it run at `niceness`. With a MongoDB of the operator's, only the process."""
-    _lower_self(niceness)
+    lower(os.getpid(), niceness)
     home = Home(settings.data_dir)
     task = asyncio.create_task(_keep(client, home, niceness))
     try:
@@ -37,21 +39,12 @@ async def giving_way(client: Client, settings: Settings, *, niceness: int) -> As
             await task
 
 
-def _lower_self(niceness: int) -> None:
-    """Where Linux groups processes by their session, `nice` orders those of one session only; a child of the supervisor leads
-    its own, and so lowers it as a whole."""
-    os.setpriority(os.PRIO_PROCESS, 0, niceness)
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):  # a kernel without such groups
-            Path("/proc/self/autogroup").write_text(str(niceness))
-
-
 async def _keep(client: Client, home: Home, niceness: int) -> None:
     for look in count():
-        with suppress(PyMongoError, OSError):
+        with suppress(PyMongoError, OSError, CannotStart):
             state = home.load()
             if state is not None and state.pid is not None and home.is_served_by(state.pid):
-                _lower(state.pid, await _own_connections(client), niceness)
+                _lower_threads(state.pid, await _own_connections(client), niceness)
         await asyncio.sleep(LOOK_EVERY_S if look >= LOOKS_AT_FIRST else LOOK_EVERY_S / 10)
 
 
@@ -65,7 +58,7 @@ async def _own_connections(client: Client) -> set[str]:
     return {f"conn{found['connectionId']}" async for found in await client.admin.aggregate(stages)}
 
 
-def _lower(mongod: int, threads: set[str], niceness: int) -> None:
+def _lower_threads(mongod: int, threads: set[str], niceness: int) -> None:
     for thread in Path(f"/proc/{mongod}/task").iterdir():
         with suppress(OSError):
             if (thread / "comm").read_text().strip() in threads:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 
 TOLD_EVERY_S: Final = 5.0
 OLD_AFTER_S: Final = 30.0
@@ -28,6 +28,4 @@ async def tell(
         with suppress(PyMongoError):
             told = {"_id": name, **state(), "at": utc(clock())}
             await database["components"].replace_one({"_id": name}, told, upsert=True)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TOLD_EVERY_S):
-                await stop.wait()
+        await pause(stop, TOLD_EVERY_S)

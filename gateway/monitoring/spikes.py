@@ -16,7 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.events.rejections import BUCKET_S
 from gateway.insights.security import (
     KIND_OF_REASON,
@@ -70,9 +70,7 @@ async def watch_refusals(
             await look(database, now=utc(clock()))
         except PyMongoError as failed:
             log.warning("refusals_not_watched", error=type(failed).__name__)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(every_s):
-                await stop.wait()
+        await pause(stop, every_s)
 
 
 async def look(database: Database, *, now: datetime) -> None:

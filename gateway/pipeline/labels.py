@@ -12,7 +12,6 @@ inside MongoDB, a bounded piece a turn, and writing a piece twice changes nothin
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final
@@ -20,7 +19,7 @@ from typing import Any, Final
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.monitoring.passes import Turns
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -52,9 +51,7 @@ async def label_regularly(
         started = monotonic()
         more = await turns.take(label_piece(database, delay_days=delay_days, now=utc(clock())), otherwise=False)
         rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started)) if more else IDLE_S
-        with suppress(TimeoutError):
-            async with asyncio.timeout(rest_s):
-                await stop.wait()
+        await pause(stop, rest_s)
 
 
 async def label_piece(database: Database, *, delay_days: int, now: datetime) -> bool:

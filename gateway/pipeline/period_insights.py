@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from structlog import get_logger
 
 from gateway.analysis.forecast import HISTORY_DAYS_MAX
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.insights import business, wallet_weeks
 from gateway.insights.business import added_up, computed, day_findings, period_findings, whole
 from gateway.insights.day_figures import day_figures
@@ -52,9 +52,7 @@ async def compute_regularly(
     turns = Turns(database, "insights", clock)
     while not stop.is_set():
         more = await turns.take(_turn(database, utc(clock()), narrate=narrate), otherwise=False)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PAUSE_S if more else LOOK_EVERY_S):
-                await stop.wait()
+        await pause(stop, PAUSE_S if more else LOOK_EVERY_S)
 
 
 async def _turn(database: Database, now: datetime, *, narrate: bool) -> bool:

@@ -17,6 +17,7 @@ from structlog import get_logger
 
 from gateway.analysis.counterparty import Counterparty, counterparty_id
 from gateway.analysis.profile import Direction, Learned, Profile
+from gateway.events.store import DUPLICATE_KEY
 from gateway.insights.insight import CHARGEBACK, FIRST_MET, SUSPICIOUS, UNSCORED
 from gateway.ledger.store import Writes
 from gateway.recent import Recent
@@ -32,7 +33,6 @@ WAITING_MAX: Final = 1_000
 SPILLED_FROM: Final = 5_000
 """States of a kind that may wait while a new writer learns again."""
 PROGRESS_S: Final = 5.0
-DUPLICATE_KEY: Final = 11_000
 _READ_AT_ONCE: Final = 500
 _OUTWARD: Final = frozenset({"transfer", "payout_requested", "dispute_opened"})
 
@@ -174,6 +174,19 @@ class Profiles:
             )
             self.counterparties.learned(counterparty, seq)
 
+    def charge(self, counterparty: Counterparty, told: Mapping[str, Any], *, seq: int) -> None:
+        """A dispute of one of its payments, of the transaction `seq`, began to hold, or no longer does. `told` is as the insight
+        keeps it."""
+        if told["times"] > 0:
+            counterparty.charge_back(
+                paid_at=told["paid_at"].timestamp(),
+                known_at=told["known_at"].timestamp(),
+                suspicious=told["suspicious"],
+            )
+        else:
+            counterparty.take_back(suspicious=told["suspicious"])
+        self.counterparties.learned(counterparty, seq)
+
     def writes(self, last_seq: int) -> list[Writes]:
         """What a batch that ends with `last_seq` writes of both kinds."""
         return [*self.wallets.writes(last_seq), *self.counterparties.writes(last_seq)]
@@ -198,8 +211,7 @@ class Profiles:
             if transaction["legs"] and insight["level"] != UNSCORED:
                 self._absorb_again(transaction, insight, profiles[_profile_id(insight)], others)
             if (told := insight.get(CHARGEBACK)) and transaction["seq"] > others[told["counterparty"]].seq:
-                charge(others[told["counterparty"]], told)
-                self.counterparties.learned(others[told["counterparty"]], transaction["seq"])
+                self.charge(others[told["counterparty"]], told, seq=transaction["seq"])
 
     def _absorb_again(
         self,
@@ -231,18 +243,6 @@ def direction(effect: str, legs: Iterable[tuple[str, int]]) -> Direction:
     """Out when the scored wallet's own side shrank, or is about to. `legs` are accounts and signed amounts."""
     own_side = sum(amount for account, amount in legs if not account.startswith("clearing:"))
     return "out" if effect in _OUTWARD or own_side < 0 else "in"
-
-
-def charge(counterparty: Counterparty, told: Mapping[str, Any]) -> None:
-    """A dispute of one of its payments began to hold, or no longer does. `told` is as the insight keeps it."""
-    if told["times"] > 0:
-        counterparty.charge_back(
-            paid_at=told["paid_at"].timestamp(),
-            known_at=told["known_at"].timestamp(),
-            suspicious=told["suspicious"],
-        )
-    else:
-        counterparty.take_back(suspicious=told["suspicious"])
 
 
 def _profile_id(insight: dict[str, Any]) -> str:

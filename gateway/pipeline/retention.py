@@ -24,7 +24,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from structlog import get_logger
 
-from gateway.clock import Clock, system_clock, utc
+from gateway.clock import Clock, pause, system_clock, utc
 from gateway.insights.period_store import NAME
 from gateway.monitoring.metrics import REMOVED
 from gateway.settings import Settings
@@ -69,7 +69,7 @@ async def retain_regularly(
                 await remove_old(database, retention, now=utc(clock()), stop=stop)
         except PyMongoError as failed:
             log.warning("not_retained", error=type(failed).__name__)
-        await _pause(stop, LOOK_EVERY_S)
+        await pause(stop, LOOK_EVERY_S)
 
 
 async def remove_old(
@@ -107,7 +107,7 @@ async def _remove_bodies(database: Database, before: datetime, *, now: datetime,
         if len(batch) == BATCH:
             removed += await _settle(database, batch, now=now)
             batch = []
-            await _pause(stop, PAUSE_S)
+            await pause(stop, PAUSE_S)
             if stop.is_set():
                 return removed
     return removed + await _settle(database, batch, now=now)
@@ -135,7 +135,7 @@ async def _look_again(database: Database, *, now: datetime, stop: asyncio.Event)
         removed += await _unset(database, event_ids, now=now)
         left = await _with_body(database, event_ids)
         await database["retained"].delete_many({"_id": {"$in": [each for each in event_ids if each not in left]}})
-        await _pause(stop, PAUSE_S)
+        await pause(stop, PAUSE_S)
         if stop.is_set():
             break
     return removed
@@ -165,7 +165,7 @@ async def _delete(database: Database, collection: str, before: datetime, stop: a
         if not ids:
             break
         deleted += (await database[collection].delete_many({"_id": {"$in": ids}})).deleted_count
-        await _pause(stop, PAUSE_S)
+        await pause(stop, PAUSE_S)
     return deleted
 
 
@@ -180,9 +180,3 @@ async def _claim(database: Database, *, now: datetime) -> bool:
 
 def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
     return (list(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -20,7 +20,7 @@ from gateway.insights.insight import CHARGEBACK, FIRST_MET, SUSPICIOUS, build_in
 from gateway.ledger.books import Applied
 from gateway.ledger.store import Writes
 from gateway.pipeline.chargebacks import Paid, Payments, disputed, times, told
-from gateway.pipeline.profiles import Profiles, charge, direction
+from gateway.pipeline.profiles import Profiles, direction
 from gateway.pipeline.unhurried import unhurried
 
 log = get_logger(__name__)
@@ -57,21 +57,16 @@ class Scoring:
         """What the batch, whose transactions are numbered from `first_seq`, adds to insights and profiles. Of an event in
         `seen_before` there may be an insight already."""
         await self._look_for_model()
-        movements = [(result, _movement(event, result)) for event, result in applied]
-        profiles = await self._profiles.load({movement.profile_id for _, movement in movements if movement})
+        movements = [_movement(event, result) for event, result in applied]
+        profiles = await self._profiles.load({movement.profile_id for movement in movements if movement})
         paid = await self._payments.of(disputed(applied))
         counterparties = await self._profiles.counterparties.load(
-            {each.counterparty_id for each in paid.values()}
-            | {
-                counterparty_id(movement.currency, movement.counterparty)
-                for _, movement in movements
-                if movement and movement.counterparty is not None
-            }
+            {each.counterparty_id for each in paid.values()} | {each for each in map(_other_id, movements) if each}
         )
         captured: dict[str, Paid] = {}
         insights: dict[str, dict[str, Any]] = {}
         seq = first_seq - 1
-        async for (event, result), (_, movement) in unhurried(list(zip(applied, movements, strict=True))):
+        async for (event, result), movement in unhurried(list(zip(applied, movements, strict=True))):
             transaction = result.transaction
             if transaction is None:
                 continue
@@ -89,9 +84,7 @@ class Scoring:
                     now=now,
                 )
                 continue
-            profile, other = profiles[movement.profile_id], None
-            if movement.counterparty is not None:
-                other = counterparties[counterparty_id(movement.currency, movement.counterparty)]
+            profile, other = profiles[movement.profile_id], counterparties.get(_other_id(movement) or "")
             assessment, learned = _assessment(movement, profile, other, self._model, learn=bool(transaction.legs))
             if learned:
                 self._profiles.learn(
@@ -118,8 +111,7 @@ class Scoring:
                 payment = captured.get(event.parent_key) or paid.get(event.parent_key)
                 if payment:
                     insight[CHARGEBACK] = told(payment, event, result)
-                    charge(counterparties[payment.counterparty_id], insight[CHARGEBACK])
-                    self._profiles.counterparties.learned(counterparties[payment.counterparty_id], seq)
+                    self._profiles.charge(counterparties[payment.counterparty_id], insight[CHARGEBACK], seq=seq)
         self._payments.captured(captured)
         return [
             Writes(
@@ -154,6 +146,13 @@ def _remember(learned: Learned, insight: dict[str, Any]) -> None:
         insight[FIRST_MET] = True
     if learned.suspicious:
         insight[SUSPICIOUS] = True
+
+
+def _other_id(movement: Movement | None) -> str | None:
+    """The counterparty's state, where there is one."""
+    if movement is None or movement.counterparty is None:
+        return None
+    return counterparty_id(movement.currency, movement.counterparty)
 
 
 def _movement(event: PaymentEvent, result: Applied) -> Movement | None:

@@ -8,13 +8,11 @@ from statistics import median
 from typing import Final
 
 from gateway.analysis.forecast import Forecast, forecast
+from gateway.insights.unusual import WEEKS, WEEKS_MIN, usual_and_spread
 from reports.flows import ByDay, Flow
 from reports.period import Period
 from reports.table import Builder, Kind, Table, columns, rate
 
-WEEKS: Final = 8
-"""Earlier days of the same weekday that say what is usual."""
-WEEKS_MIN: Final = 4
 SPREADS: Final = 4
 """How many times the usual spread makes a day unusual: with a normal spread, one day in some 16,000."""
 SHARE: Final = 0.25
@@ -81,8 +79,8 @@ def _unusual(days: ByDay, currency: str, day: date, name: str, began: date) -> i
     if len(flows) < WEEKS_MIN:
         return None
     known = [getattr(flow, name) for flow in flows]
-    usual = round(median(known))
-    spread = 1.4826 * median(abs(value - usual) for value in known)  # of a normal distribution its standard deviation
+    middle, spread = usual_and_spread(known)
+    usual = round(middle)
     amount = getattr(days.get((currency, day), Flow()), name)
     away = abs(amount - usual) if name == "gross" else amount - usual
     if min(known) <= amount <= max(known):

@@ -43,6 +43,7 @@ def _report(gateway: Server, directory: str) -> bool:
         cwd=directory,
         capture_output=True,
         timeout=REPORT_TIMEOUT_S,
+        start_new_session=True,  # as the scheduled ones are made
         check=False,
     )
     return done.returncode == 0

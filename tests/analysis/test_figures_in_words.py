@@ -143,7 +143,7 @@ def test_exactly_the_sentences_with_known_numbers_stay(
     assert checked(answer.text, facts) == type(answer)(answer.text, ())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some.text(max_size=300), some.recursive(some.none() | some.text() | some.integers() | some.floats(), some.lists))
 def test_any_text_and_any_facts_give_an_answer(text: str, facts: object) -> None:
     """Total: nothing a model or a sender writes raises; what stays is made of the text's own sentences."""

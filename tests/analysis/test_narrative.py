@@ -10,24 +10,13 @@ from typing import Any
 
 import pytest
 import structlog
+from narrating import narrate
 
 from gateway.analysis.narrative import PENDING_AGE_MAX_S, ROUNDS_MAX, Narrator, narrate_pending
 from gateway.settings import Settings
 from simulators.gemini import ModelEndpoint
 
 MakeSettings = Callable[..., Settings]
-
-
-def narrate(narrator: Narrator, *insights: dict[str, Any]) -> list[dict[str, Any]]:
-    """The narratives of these insights, one after the other, in one event loop."""
-
-    async def go() -> list[dict[str, Any]]:
-        try:
-            return [await narrator.narrate(insight) for insight in insights]
-        finally:
-            await narrator.aclose()
-
-    return asyncio.run(go())
 
 
 def other(insight: dict[str, Any], number: int) -> dict[str, Any]:

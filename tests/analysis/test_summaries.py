@@ -1,11 +1,11 @@
 """Summaries of days, weeks and months, and what both kinds of narrative have in common: faults, budget, checked numbers."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from narrating import narrate
 
 from gateway.analysis.narrative import Narrator
 from gateway.analysis.prompt import EVENT, facts_text
@@ -14,16 +14,6 @@ from gateway.settings import Settings
 from simulators.gemini import FAULTS, ModelEndpoint
 
 MakeSettings = Callable[..., Settings]
-
-
-def narrate(narrator: Narrator, *insights: dict[str, Any]) -> list[dict[str, Any]]:
-    async def go() -> list[dict[str, Any]]:
-        try:
-            return [await narrator.narrate(insight) for insight in insights]
-        finally:
-            await narrator.aclose()
-
-    return asyncio.run(go())
 
 
 def test_the_question_about_a_day_is_this_text(summed_up: dict[str, Any]) -> None:

@@ -153,7 +153,7 @@ def test_drain_returns_when_nothing_waits() -> None:
     _run(story)
 
 
-@settings(max_examples=50, deadline=None, phases=(Phase.generate,))  # a forgotten one costs its whole time limit
+@settings(max_examples=50, phases=(Phase.generate,))  # a forgotten one costs its whole time limit
 @given(
     arrivals=st.lists(st.integers(0, 3), min_size=1, max_size=60),
     batch_max=st.integers(1, 8),

@@ -33,6 +33,10 @@ WARM_S = 3.0
 LONG_S = float(os.environ.get("FUZZ_SECONDS", "300"))
 GROWTH_KB_MAX = 20_000
 """After the warm-up, however long the run: what a process holds on to is bounded, not proportional to what it refused."""
+ANSWERS = {202, 400, 403}
+"""Accepted, broken and forged: with all three the requests are known to have come as far in as requests can."""
+FAR_IN_S = 60.0
+"""On a slow machine some hundred requests may miss one of them; then we go on, so long at most."""
 SILENT_S = 0.15
 """A gateway that waits for the rest of a request says nothing; so long we listen."""
 ENCRYPTION_KEY = base64.b64encode(b"a key at rest, of the fuzz tests").decode()
@@ -41,6 +45,7 @@ EACH = settings(
     max_examples=40,
     deadline=None,
     database=None,
+    derandomize=False,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
@@ -132,9 +137,12 @@ def story(fuzzed: Fuzzed, seconds: float) -> None:
     fuzz(fuzzed, WARM_S)
     before_kb = resident_kb(web)
     seen = fuzz(fuzzed, seconds)
+    give_up_at = time.monotonic() + FAR_IN_S
+    while not seen.keys() >= ANSWERS and time.monotonic() < give_up_at:
+        seen += fuzz(fuzzed, WARM_S)
     assert fuzzed.gateway.child("web-1") == web, "the web process ended"
     assert resident_kb(web) - before_kb < GROWTH_KB_MAX
-    assert {202, 400, 403} <= seen.keys(), f"the requests did not get far enough in: {seen}"
+    assert seen.keys() >= ANSWERS, f"the requests did not get far enough in: {seen}"
 
     with provider_for(fuzzed.gateway) as provider:
         assert provider.outcome(signed("payments", transfer()))[0] in {"applied", "rejected"}

@@ -163,7 +163,7 @@ def test_whatever_the_arguments_no_tool_crashes_or_leaks(mongo_uri: str, databas
 
     with _agent(mongo_uri, database_name) as call:
 
-        @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
         @given(calls())
         def ask(asked: tuple[str, dict[str, Any]]) -> None:
             name, arguments = asked

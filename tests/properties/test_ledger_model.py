@@ -252,7 +252,7 @@ def steps(kind: str) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(STRONGEST[kind]), unique=True, max_size=4)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
 @given(histories(), st.randoms(use_true_random=False), st.integers(1, 12))
 def test_random_histories_end_as_the_model_says(story: list[PaymentEvent], order: random.Random, batch: int) -> None:
     """Any objects, any order, any repetition, any batches."""
@@ -281,7 +281,7 @@ PROVIDER_WORDS = {
 }
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.filter_too_much])
 @given(story=histories(), order=st.randoms(use_true_random=False), batch=st.integers(1, 9))
 def test_the_real_worker_on_a_real_store_ends_as_the_model_says(
     mongo_uri: str, story: list[PaymentEvent], order: random.Random, batch: int

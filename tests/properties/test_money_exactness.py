@@ -36,7 +36,7 @@ def test_the_callers_decimal_context_changes_nothing(minor: int, currency: str, 
 WHOLE, PART = st.integers(0, 10**21), st.text("0123456789", max_size=22)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(whole=WHOLE, part=PART, currency=CURRENCIES)
 def test_an_amount_is_exact_or_refused(whole: int, part: str, currency: str) -> None:
     """Whatever decimal number is written: the exact amount, or `NotMoney`; nothing in between and nothing else raised."""
@@ -51,7 +51,7 @@ def test_an_amount_is_exact_or_refused(whole: int, part: str, currency: str) -> 
         assert minor == exact
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(amount=st.text(max_size=30) | st.integers() | st.decimals(), currency=CURRENCIES | st.text(max_size=4))
 def test_anything_else_is_not_money(amount: str | int | Decimal, currency: str) -> None:
     """Total: an amount above zero within the bound comes out, or `NotMoney`."""

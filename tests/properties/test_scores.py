@@ -109,7 +109,7 @@ def test_reasons_fall_in_points_and_none_comes_twice(past: list[Movement], prese
     assert len({reason.code for reason in found}) == len(found)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32), st.booleans())
 def test_a_profile_stays_small(seed: int, ordered: bool) -> None:
     """Three thousand movements of the largest amounts, in or out of order, fit a document of four kilobytes."""
@@ -137,7 +137,7 @@ def test_more_of_the_same_is_never_more_unusual(past: list[Movement], amount_min
     assert points == sorted(points, reverse=True)
 
 
-@settings(max_examples=50, deadline=None)  # the first one reads the model
+@settings(max_examples=50)  # the first one reads the model
 @given(st.lists(movements(), max_size=40), movements(kind="capture"))
 def test_the_models_word_is_a_probability_with_its_reasons(past: list[Movement], present: Movement) -> None:
     """Of the shipped model, whatever came before: between 0 and 1, the same after the store, its points explained."""

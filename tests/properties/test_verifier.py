@@ -90,7 +90,7 @@ def _signed(scheme: str, body: bytes, *, message_id: str = "msg_1", at: int = NO
     return Delivery(scheme, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body, NOW, "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(scheme=ANY_SCHEME, headers=HEADERS, body=BODIES, received_at=st.floats(0, 1e11))
 def test_any_headers_and_bytes_are_refused_by_our_refusals(
     scheme: str, headers: list[tuple[bytes, bytes]], body: bytes, received_at: float
@@ -100,7 +100,7 @@ def test_any_headers_and_bytes_are_refused_by_our_refusals(
         verify(Delivery(scheme, headers, body, received_at, ""), SOURCES[scheme], WINDOW)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     scheme=SCHEME,
     body=st.binary(max_size=200),
@@ -116,7 +116,7 @@ def test_what_is_signed_is_let_in_unchanged(scheme: str, body: bytes, message_id
     assert verified.signed_at in (at, None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(scheme=SCHEME, body=st.binary(min_size=1, max_size=60), place=st.integers(0), mask=st.integers(1, 255))
 def test_one_changed_byte_anywhere_is_refused(scheme: str, body: bytes, place: int, mask: int) -> None:
     """In the body, the signature, the time or the id: whatever bits of one byte are flipped, it is refused. (An id that is
@@ -137,7 +137,7 @@ def test_one_changed_byte_anywhere_is_refused(scheme: str, body: bytes, place: i
         verify(changed, SOURCES[scheme], WINDOW)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scheme=SCHEME, body=st.binary(max_size=60), extra=st.binary(min_size=1, max_size=5), front=st.booleans())
 def test_a_body_that_grew_or_shrank_is_refused(scheme: str, body: bytes, extra: bytes, front: bool) -> None:
     """Bytes before, after, or missing: the border between time and body cannot be moved."""
@@ -162,7 +162,7 @@ SIGNED_ITEMS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(notification=st.sampled_from(SIGNED_ITEMS), place=st.integers(0), mask=st.integers(1, 255))
 def test_one_changed_byte_of_a_notification_changes_nothing_that_is_kept(
     notification: dict[str, object], place: int, mask: int
@@ -182,7 +182,7 @@ NAMES = st.text(string.ascii_letters, min_size=1, max_size=8).filter(
 VALUES = st.text(string.printable, max_size=12) | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans() | st.none()
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(fields=st.dictionaries(NAMES, VALUES, min_size=1, max_size=5), choice=st.randoms(use_true_random=False))
 def test_one_changed_field_of_the_body_form_is_refused(fields: dict[str, Any], choice: Any) -> None:
     """Signed over its canonical form: order and spacing are free, values and names are not."""
@@ -239,7 +239,7 @@ SHAPED = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     scheme=SCHEME, body=(PROVIDERS_JSON | SHAPED).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60)
 )

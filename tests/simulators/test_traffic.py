@@ -48,7 +48,7 @@ def test_one_seed_gives_the_same_bytes() -> None:
     assert not ids & {item.event_id for item in tomorrow}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     count=st.integers(1, 300), seed=st.integers(0, 2**32), sources=st.sets(st.sampled_from(list(SOURCES)), min_size=1)
 )

@@ -9,7 +9,6 @@ What is stored under a name wins over the environment, also when it is disabled 
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from structlog import get_logger
 
+from gateway.clock import pause
 from gateway.encryption import Cipher
 from gateway.errors import CannotDecrypt, CannotStart, InvalidSource, StoreUnavailable
 from gateway.ingress.providers.sources import Secret, Source, open_sources
@@ -88,10 +88,9 @@ class OpenSources(Mapping[str, Source]):
     async def follow(self, stop: asyncio.Event, *, failed: Callable[[], None]) -> None:
         """Refresh until `stop` is set; `failed` is called whenever it did not work."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH_S):
-                    await stop.wait()
-                    return
+            await pause(stop, REFRESH_S)
+            if stop.is_set():
+                return
             try:
                 await self.refresh()
             except Exception as failure:  # if this ended, the doors would stay as they are until the next restart

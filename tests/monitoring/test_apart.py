@@ -1,0 +1,69 @@
+"""Work in a process of its own: in a session of its own, at its priority, and gone when its time is over."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from running_gateway import until
+
+from gateway.monitoring.apart import run_apart
+
+Modules = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Modules:
+    """Writes `work.py`; gives the environment in which it is found."""
+
+    def write(code: str) -> dict[str, str]:
+        (tmp_path / "work.py").write_text(code)
+        return {"PYTHONPATH": str(tmp_path), "MARK": "here"}
+
+    return write
+
+
+def test_it_leads_its_own_session_at_its_own_priority(module: Modules) -> None:
+    """Linux weighs sessions against each other, so a low priority inside ours would not count against other processes'."""
+    environment = module(
+        "import os, sys\n"
+        "print(os.getsid(0) == os.getpid(), os.environ['MARK'], sys.argv[1:])\n"
+        "print('first', file=sys.stderr)\nprint('last', file=sys.stderr)\nsys.exit(3)\n"
+    )
+    ended = asyncio.run(run_apart("work", "a", "b", environment=environment, niceness=7, within_s=30))
+    assert (ended.code, ended.output.decode().strip()) == (3, "True here ['a', 'b']")
+    assert ended.last_error == "last"
+
+
+def test_its_priority_is_the_one_that_was_asked_for(module: Modules) -> None:
+    """It is lowered from outside a moment after it began."""
+    environment = module(
+        "import os, time\n"
+        "def group():\n"
+        "    try: return (open('/proc/self/autogroup').read().split() or ['7'])[-1]\n"
+        "    except OSError: return '7'  # a kernel without such groups\n"
+        "end = time.monotonic() + 20\n"
+        "while (os.getpriority(os.PRIO_PROCESS, 0), group()) != (7, '7') and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0), group())\n"
+    )
+    ended = asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=30))
+    assert ended.output.split() == [b"7", b"7"]
+
+
+def test_its_time_is_bounded(module: Modules, tmp_path: Path) -> None:
+    environment = module(
+        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    with pytest.raises(TimeoutError):
+        asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=3))
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: not _is_there(pid), within_s=10, what="it is gone")
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
