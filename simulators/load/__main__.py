@@ -47,7 +47,9 @@ Ceiling = Annotated[bool, typer.Option("--ceiling", help="Also the same server w
 ApplyOnly = Annotated[
     bool, typer.Option("--apply-only", help="Build a backlog, then time its draining alone, without the analysis.")
 ]
-Analysis = Annotated[bool, typer.Option("--with-analysis", help="With --apply-only: score the events as well.")]
+Analysis = Annotated[
+    bool, typer.Option("--with-analysis", help="With --apply-only, --hot and --flat: score the events as well.")
+]
 Hot = Annotated[
     bool, typer.Option("--hot", help="The apply stage with one hot pair of wallets and with many, in turns.")
 ]
@@ -94,7 +96,7 @@ def main(
         raise typer.BadParameter(
             "--url, --ceiling, --apply-only, --hot, --flat, --half-peak, --reports exclude each other"
         )
-    analyse = with_analysis or not apply_only
+    analyse = with_analysis or not (apply_only or hot or flat)
     connections = concurrency or min(CONNECTIONS_PER_WEB * web, CONNECTIONS_MAX)
     options = Options(seconds, connections, rate, wallets, source.value, web, analyse)
     console = Console(stderr=True)
@@ -123,7 +125,8 @@ def main(
 
 def _flat(load: Load, options: Options, stored: int) -> Measurement:
     """Two gateways of our own: one that gets much to store, one that does not."""
-    with own_gateway(web=options.web) as full, own_gateway(web=options.web) as fresh:
+    web, analyse = options.web, options.analyse
+    with own_gateway(web=web, analyse=analyse) as full, own_gateway(web=web, analyse=analyse) as fresh:
         return load.flat(full, fresh, stored=stored)
 
 
