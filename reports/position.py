@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.events.standing import WAITING
+from gateway.queries.past import last_seq
 from gateway.queries.reading import Database
 
 LINK_BYTES: Final = 32
@@ -29,10 +30,8 @@ EMPTY: Final = Position(0, "")
 
 async def position_before(database: Database, until: datetime) -> Position:
     """The chain's head at that moment, from the seal that holds the last transaction before it."""
-    last = await database["transactions"].find_one({"at": {"$lt": until}}, {"seq": 1}, sort=[("at", -1), ("seq", -1)])
-    if last is None:
-        return EMPTY
-    return Position(last["seq"], await link_at(database, last["seq"]))
+    seq = await last_seq(database, {"$lt": until})
+    return Position(seq, await link_at(database, seq)) if seq else EMPTY
 
 
 async def link_at(database: Database, seq: int) -> str:

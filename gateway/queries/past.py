@@ -73,7 +73,7 @@ async def balance_at(
     """
     account = owner if owner.startswith("suspense:") else f"wallet:{owner}"
     with answered_within():
-        seq = await _position(database, at, session)
+        seq = await last_seq(database, {"$lte": at}, session)
         query = {"wallets": owner, "currency": currency, "seq": {"$lte": seq}}
         found = await database.transactions.find_one(query, {"legs": 1, "seq": 1}, sort=[("seq", -1)], session=session)
     leg = _last_leg(found, account) if found else None
@@ -97,9 +97,10 @@ async def balance_at(
     )
 
 
-async def _position(database: Database, at: datetime, session: AsyncClientSession | None) -> int:
-    """The number of the last transaction booked up to `at`; 0 when there was none. A batch shares its moment."""
-    latest = await database.transactions.find_one({"at": {"$lte": at}}, {"at": 1}, sort=[("at", -1)], session=session)
+async def last_seq(database: Database, booked: Document, session: AsyncClientSession | None = None) -> int:
+    """The number of the last transaction booked then (`{"$lte": moment}`); 0 when there was none. A batch shares its moment,
+    and no index has both, so first the moment and then the last of it."""
+    latest = await database.transactions.find_one({"at": booked}, {"at": 1}, sort=[("at", -1)], session=session)
     if latest is None:
         return 0
     same = database.transactions.find({"at": latest["at"]}, {"seq": 1}, session=session).sort("seq", -1).limit(1)

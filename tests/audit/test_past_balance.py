@@ -125,8 +125,8 @@ def test_a_wrong_past_is_found_by_the_audit(captured: Ask, monkeypatch: pytest.M
     async def one_too_early(*arguments: Any) -> int:
         return await position(*arguments) - 1
 
-    position = past._position
-    monkeypatch.setattr(past, "_position", one_too_early)
+    position = past.last_seq
+    monkeypatch.setattr(past, "last_seq", one_too_early)
     report = captured(audit)
     assert [check.id for check in report.checks if check.broken] == ["I13"]
     assert report.first.first.record == "INR:alice"
