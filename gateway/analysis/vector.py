@@ -56,6 +56,7 @@ NAMES: Final = (
     "good_since_last_chargeback",
 )
 """The table of features. A model names the ones it was trained on; one that knows another table is refused."""
+PLACES: Final = {name: place for place, name in enumerate(NAMES)}
 AMOUNTS: Final = frozenset({"amount", "amount_log"})
 """Those that mean something in one currency only."""
 VARIANCE_MIN: Final = 0.05
