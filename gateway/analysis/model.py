@@ -7,7 +7,7 @@ they say what is worth a look, not how probable a fraud is.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.analysis.features import Features
 from gateway.money import decimal_text
@@ -17,8 +17,7 @@ HISTORY_MIN: Final = 8
 """Movements of one direction before an amount is called unusual for a wallet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why points were given: the value that was seen, what is usual, and both in a sentence."""
 
     code: str

@@ -107,7 +107,7 @@ def vector(movement: Movement, seen: Features, profile: Profile, counterparty: C
         _known(seen.counterparty_surprise),
     ]
     numbers += _OTHER_UNKNOWN if counterparty is None else _of_counterparty(counterparty, day, at_s, amount_log)
-    return numbers
+    return [*map(float, numbers)]  # an integer takes twice as long to compare with a threshold
 
 
 def _known(value: float | None) -> float:

@@ -1,6 +1,7 @@
 """Movement and Assessment → the insight that is stored, in the shape of the `insights` collection."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.analysis.assessment import Assessment
@@ -28,7 +29,7 @@ def build_insight(
     unscored_reason: str = "scorer_failed",
 ) -> dict[str, Any]:
     """The document. `now` is in unix seconds; without an assessment it is marked unscored and says why."""
-    at = utc(now)
+    at = _batch_time(now)
     insight: dict[str, Any] = {
         "_id": movement.event_id,
         "transaction": transaction,
@@ -66,6 +67,12 @@ def build_insight_without_amount(
         "at": utc(now),
         "narrative": {"status": "absent", "reason": UNSCORED},
     }
+
+
+@lru_cache(maxsize=1)
+def _batch_time(now: float) -> datetime:
+    """All insights of a batch are made at the same time."""
+    return utc(now)
 
 
 def narrate_key(score: int, at: datetime) -> int:

@@ -7,6 +7,7 @@ and the states are the same whatever the batches and whoever wrote them.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from itertools import islice
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -111,12 +112,12 @@ class Kept(Generic[State]):
         self._waiting.clear()
         self._recent.remember({state.id: state for state in waiting})
 
-    def writes(self, last_seq: int) -> list[Writes]:
-        """What a batch that ends with `last_seq` writes of them."""
+    def writes(self, last_seq: int) -> tuple[Writes, dict[str, Any]] | None:
+        """What a batch that ends with `last_seq` writes of them, and their mark; None while nothing waits."""
         count = max(WRITTEN_MIN, len(self._waiting) - WAITING_MAX)
-        due = [state for state, _ in list(self._waiting.values())[:count]]
+        due = [state for state, _ in islice(self._waiting.values(), count)]
         if not due:
-            return []
+            return None
         writes = Writes(
             self._name,
             inserts=[state.to_document() for state in due if not state.stored],
@@ -127,7 +128,7 @@ class Kept(Generic[State]):
             state.stored = True
         self._recent.remember({state.id: state for state in due})
         first_waiting = next((first for _, first in self._waiting.values()), last_seq + 1)
-        return [writes, Writes("marks", upserts=[{"_id": self._name, "floor": first_waiting - 1}])]
+        return writes, {"_id": self._name, "floor": first_waiting - 1}
 
 
 class Profiles:
@@ -189,7 +190,10 @@ class Profiles:
 
     def writes(self, last_seq: int) -> list[Writes]:
         """What a batch that ends with `last_seq` writes of both kinds."""
-        return [*self.wallets.writes(last_seq), *self.counterparties.writes(last_seq)]
+        both = [each for kept in (self.wallets, self.counterparties) if (each := kept.writes(last_seq))]
+        if not both:
+            return []
+        return [*(writes for writes, _ in both), Writes("marks", upserts=[mark for _, mark in both])]
 
     async def _since(self, floor: int, last_seq: int) -> AsyncIterator[list[dict[str, Any]]]:
         for first in range(floor + 1, last_seq + 1, _READ_AT_ONCE):
@@ -241,8 +245,10 @@ class Profiles:
 
 def direction(effect: str, legs: Iterable[tuple[str, int]]) -> Direction:
     """Out when the scored wallet's own side shrank, or is about to. `legs` are accounts and signed amounts."""
+    if effect in _OUTWARD:
+        return "out"
     own_side = sum(amount for account, amount in legs if not account.startswith("clearing:"))
-    return "out" if effect in _OUTWARD or own_side < 0 else "in"
+    return "out" if own_side < 0 else "in"
 
 
 def _profile_id(insight: dict[str, Any]) -> str:
