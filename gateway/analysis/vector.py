@@ -71,9 +71,10 @@ def vector(movement: Movement, seen: Features, profile: Profile, counterparty: C
     flow = profile.flow(movement.direction)
     level = flow.level
     if flow.count:
+        deviation = flow.deviation
         z = (amount - level) / flow.amount_deviation
-        recent = (amount_log - flow.ewma) / flow.deviation
-        log_z = (amount_log - flow.mean) / flow.deviation
+        recent = (amount_log - flow.ewma) / deviation
+        log_z = (amount_log - flow.mean) / deviation
         times, spend_times = amount / level, seen.spend_24h_minor / level
     else:
         z = recent = log_z = times = spend_times = nan

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.analysis.assessment import Assessment
 from gateway.analysis.features import Movement
-from gateway.analysis.model import MODEL, Reason
+from gateway.analysis.model import MODEL
 from gateway.clock import utc
 
 UNSCORED: Final = "unscored"
@@ -81,33 +81,23 @@ def narrate_key(score: int, at: datetime) -> int:
 
 
 def _scored(assessment: Assessment) -> dict[str, Any]:
-    return {
-        "score": assessment.score,
-        "level": assessment.level,
-        "reasons": [_reason(reason) for reason in assessment.reasons],
-        "confidence": assessment.confidence,
-        "model": assessment.model,
-        **_judged(assessment),
+    score, level, reasons, confidence, model, probability, recommendation = assessment
+    scored: dict[str, Any] = {
+        "score": score,
+        "level": level,
+        "reasons": [_reason(*reason) for reason in reasons],
+        "confidence": confidence,
+        "model": model,
     }
+    if probability is not None:  # absent where no model said anything: it is computed or not there
+        scored["probability"], scored["recommendation"] = probability, recommendation
+    return scored
 
 
-def _judged(assessment: Assessment) -> dict[str, Any]:
-    """Absent where no model said anything: a probability is computed or not there."""
-    if assessment.probability is None:
-        return {}
-    return {"probability": assessment.probability, "recommendation": assessment.recommendation}
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    """Spelled out: `dataclasses.asdict` copies deeply, which costs as much as the scoring. Nothing in it needs
-    masking, which would cost as much again: the rules write numbers and never a name (tests/properties/test_scores.py)."""
-    return {
-        "code": reason.code,
-        "points": reason.points,
-        "value": reason.value,
-        "usual": reason.usual,
-        "text": reason.text,
-    }
+def _reason(code: str, points: int, value: str, usual: str | None, text: str) -> dict[str, Any]:
+    """Spelled out: nothing in it needs masking, which would cost as much as the scoring: the rules write numbers and never a
+    name (tests/properties/test_scores.py)."""
+    return {"code": code, "points": points, "value": value, "usual": usual, "text": text}
 
 
 def _unscored(
