@@ -7,7 +7,7 @@ and the states are the same whatever the batches and whoever wrote them.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from itertools import islice
+from itertools import takewhile
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -27,10 +27,13 @@ log = get_logger(__name__)
 
 PROFILES_MAX: Final = 20_000
 """States of a kind kept in memory besides those that wait to be written."""
-WRITTEN_MIN: Final = 100
+WRITTEN_MIN: Final = 25
 """States of a kind that each batch writes, the longest waiting first: with little traffic that is all of them."""
-WAITING_MAX: Final = 1_000
-"""States of a kind that may wait, and with them some ten batches that a new writer has to read again: a second's work."""
+WAITING_MAX: Final = 5_000
+"""States of a kind that may wait."""
+BEHIND_MAX: Final = 5_000
+"""Transactions for which a state may wait, and which a new writer has to read again: a second's work. The busiest states are
+written once in that many, however often they learn."""
 SPILLED_FROM: Final = 5_000
 """States of a kind that may wait while a new writer learns again."""
 PROGRESS_S: Final = 5.0
@@ -115,7 +118,9 @@ class Kept(Generic[State]):
     def writes(self, last_seq: int) -> tuple[Writes, dict[str, Any]] | None:
         """What a batch that ends with `last_seq` writes of them, and their mark; None while nothing waits."""
         count = max(WRITTEN_MIN, len(self._waiting) - WAITING_MAX)
-        due = [state for state, _ in islice(self._waiting.values(), count)]
+        waiting = enumerate(self._waiting.values())
+        late = takewhile(lambda each: each[0] < count or each[1][1] <= last_seq - BEHIND_MAX, waiting)
+        due = [state for _, (state, _) in late]
         if not due:
             return None
         writes = Writes(
