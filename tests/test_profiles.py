@@ -132,6 +132,29 @@ def test_what_waits_is_bounded(mongo_uri: str, database_name: str) -> None:
     on_database(mongo_uri, database_name, run)
 
 
+def test_a_state_waits_for_so_many_transactions_at_most(
+    mongo_uri: str, database_name: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few states take part; and what was learned meanwhile is the same for the next writer."""
+    monkeypatch.setattr(module, "WRITTEN_MIN", 1)
+    monkeypatch.setattr(module, "WAITING_MAX", 1_000)
+    monkeypatch.setattr(module, "BEHIND_MAX", 20)
+    name = f"{database_name}_2"
+
+    async def run(database: Database) -> tuple[dict[str, Any], int]:
+        try:
+            states = await learned(database, iter(lambda: (60, 10), None))
+            floors = [mark["floor"] async for mark in database.marks.find({"floor": {"$exists": True}})]
+            last = await database.transactions.count_documents({})
+            return states, last - min(floors)
+        finally:
+            await database.client.drop_database(database.name)
+
+    states, behind = on_database(mongo_uri, name, run)
+    assert states == together
+    assert 0 < behind <= 20
+
+
 def test_a_whole_past_is_learned_again_within_bounds(
     mongo_uri: str, database_name: str, together: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

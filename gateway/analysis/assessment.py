@@ -1,8 +1,7 @@
 """Features and the model's word → Assessment: the score, what it means, what to do, and how much the past supports it."""
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gateway.analysis.features import Features
 from gateway.analysis.judgement import EXPLAIN_FROM, Judgement, reason
@@ -27,8 +26,7 @@ CONFIDENCE_MAX: Final = 0.95
 """Rules are never certain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """The score is the sum of the reasons' points, at most 100; `confidence` (0–1) says how much evidence it has.
 
     Without a model's word (`probability` is None) there is no recommendation: rules say what is unusual, not how probable."""

@@ -19,9 +19,11 @@ HOURLY_USUAL_MIN: Final = 1.0
 """Below one movement an hour the ratio is taken to one: two coffees in an hour are no burst."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Movement:
-    """What a transaction did to the wallet it is judged by. `occurred_at` is in unix seconds."""
+    """What a transaction did to the wallet it is judged by. `occurred_at` is in unix seconds.
+
+    Nobody changes it; not frozen, because that would nearly triple what it costs to make one for each event."""
 
     event_id: str
     source: str
@@ -48,9 +50,7 @@ class Movement:
 
 @dataclass(slots=True)
 class Features:
-    """The numbers of one movement. `history` counts the earlier movements of the same direction.
-
-    Not frozen: with so many fields that would double what it costs to make one for each event."""
+    """The numbers of one movement. `history` counts the earlier movements of the same direction. Not frozen, like `Movement`."""
 
     currency: str
     amount_minor: int

@@ -5,6 +5,7 @@ than it learned amounts of, or a kind of movement that no label is about.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from math import isnan
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from gateway.analysis.features import Features, Movement
 from gateway.analysis.model import HISTORY_MIN, Reason
 from gateway.analysis.profile import Profile
 from gateway.analysis.trees import TreeModel
-from gateway.analysis.vector import vector
+from gateway.analysis.vector import PLACES, vector
 
 JUDGED: Final = frozenset({"capture", "refund", "transfer", "payout_requested"})
 """What a label can be about: money that somebody asked for. Not what came of it, a dispute say."""
@@ -109,9 +110,8 @@ def reason(because: Because, points: int) -> Reason:
 
 def _because(model: TreeModel, numbers: list[float]) -> tuple[Because, ...]:
     usual: Mapping[str, Any] = model.card.get("usual", {})
-    values = dict(zip(model.features, (numbers[place] for place in model.places), strict=True))
-    up = [(code, weight) for code, weight in model.contributions(numbers).items() if weight > 0]
-    return tuple(Because(code, weight, values[code], usual.get(code)) for code, weight in up[:REASONS_MAX])
+    up = [(code, weight) for code, weight in islice(model.contributions(numbers).items(), REASONS_MAX) if weight > 0]
+    return tuple(Because(code, weight, numbers[PLACES[code]], usual.get(code)) for code, weight in up)
 
 
 def _number(value: float) -> str:

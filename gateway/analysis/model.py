@@ -7,7 +7,8 @@ they say what is worth a look, not how probable a fraud is.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from gateway.analysis.features import Features
 from gateway.money import decimal_text
@@ -17,8 +18,7 @@ HISTORY_MIN: Final = 8
 """Movements of one direction before an amount is called unusual for a wallet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why points were given: the value that was seen, what is usual, and both in a sentence."""
 
     code: str
@@ -49,10 +49,6 @@ class Rule:
 
     def points(self, seen: Features) -> int | None:
         """The points of the first step that applies, or None."""
-        name, least = self.gate
-        value = getattr(seen, name)
-        if value is None or value < least:
-            return None
         for step in self.steps:
             for name, bound in step.at_least.items():
                 value = getattr(seen, name)
@@ -171,10 +167,17 @@ RULES: Final = (
 )
 """Every rule. "At least 0.98 rare" reads: at most 2 % of the wallet's movements fall within an hour of this one."""
 
+_GATED: Final = tuple((rule, rule.gate[1]) for rule in RULES)
+_GATES: Final = attrgetter(*(rule.gate[0] for rule in RULES))
+"""The features that decide whether a rule is looked at, all at once."""
+
 
 def reasons(seen: Features) -> tuple[Reason, ...]:
     """The reasons, most points first; equal points in the order of the table. A cold start is said with 0 points."""
-    found = [Reason(rule.code, points, *rule.say(seen)) for rule in RULES if (points := rule.points(seen)) is not None]
+    found: list[Reason] = []
+    for value, (rule, least) in zip(_GATES(seen), _GATED, strict=True):
+        if value is not None and value >= least and (points := rule.points(seen)) is not None:
+            found.append(Reason(rule.code, points, *rule.say(seen)))
     found.sort(key=by_points)
     if seen.history < HISTORY_MIN:
         found.append(_cold_start(seen))

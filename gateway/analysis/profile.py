@@ -69,11 +69,13 @@ class Window:
 
     def total(self, at_s: float, *, back: int, skip: int = 0) -> tuple[int, int]:
         """Count and sum of the `back` slots that end with the slot of `at_s`, or `skip` slots before it."""
-        last = int(at_s // self.slot_s) - skip
-        end = bisect_right(self.slots, last)
-        start = bisect_right(self.slots, last - back, 0, end)
-        if start == end:
+        slots, last = self.slots, int(at_s // self.slot_s) - skip
+        if not slots or slots[0] > last or slots[-1] <= last - back:
             return 0, 0
+        if slots[-1] <= last and slots[0] > last - back:
+            return (self.counts[0], self.sums[0]) if len(slots) == 1 else (sum(self.counts), sum(self.sums))
+        end = bisect_right(slots, last)
+        start = bisect_right(slots, last - back, 0, end)
         return sum(self.counts[start:end]), sum(self.sums[start:end])
 
     def take_last(self) -> None:

@@ -1,11 +1,12 @@
 """Movement and Assessment → the insight that is stored, in the shape of the `insights` collection."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.analysis.assessment import Assessment
 from gateway.analysis.features import Movement
-from gateway.analysis.model import MODEL, Reason
+from gateway.analysis.model import MODEL
 from gateway.clock import utc
 
 UNSCORED: Final = "unscored"
@@ -28,7 +29,7 @@ def build_insight(
     unscored_reason: str = "scorer_failed",
 ) -> dict[str, Any]:
     """The document. `now` is in unix seconds; without an assessment it is marked unscored and says why."""
-    at = utc(now)
+    at = _batch_time(now)
     insight: dict[str, Any] = {
         "_id": movement.event_id,
         "transaction": transaction,
@@ -68,39 +69,35 @@ def build_insight_without_amount(
     }
 
 
+@lru_cache(maxsize=1)
+def _batch_time(now: float) -> datetime:
+    """All insights of a batch are made at the same time."""
+    return utc(now)
+
+
 def narrate_key(score: int, at: datetime) -> int:
     """Sorts ascending: the highest score first, the oldest of equal scores first."""
     return (100 - score) * _MILLISECONDS + int(at.timestamp() * 1000)
 
 
 def _scored(assessment: Assessment) -> dict[str, Any]:
-    return {
-        "score": assessment.score,
-        "level": assessment.level,
-        "reasons": [_reason(reason) for reason in assessment.reasons],
-        "confidence": assessment.confidence,
-        "model": assessment.model,
-        **_judged(assessment),
+    score, level, reasons, confidence, model, probability, recommendation = assessment
+    scored: dict[str, Any] = {
+        "score": score,
+        "level": level,
+        "reasons": [_reason(*reason) for reason in reasons],
+        "confidence": confidence,
+        "model": model,
     }
+    if probability is not None:  # absent where no model said anything: it is computed or not there
+        scored["probability"], scored["recommendation"] = probability, recommendation
+    return scored
 
 
-def _judged(assessment: Assessment) -> dict[str, Any]:
-    """Absent where no model said anything: a probability is computed or not there."""
-    if assessment.probability is None:
-        return {}
-    return {"probability": assessment.probability, "recommendation": assessment.recommendation}
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    """Spelled out: `dataclasses.asdict` copies deeply, which costs as much as the scoring. Nothing in it needs
-    masking, which would cost as much again: the rules write numbers and never a name (tests/properties/test_scores.py)."""
-    return {
-        "code": reason.code,
-        "points": reason.points,
-        "value": reason.value,
-        "usual": reason.usual,
-        "text": reason.text,
-    }
+def _reason(code: str, points: int, value: str, usual: str | None, text: str) -> dict[str, Any]:
+    """Spelled out: nothing in it needs masking, which would cost as much as the scoring: the rules write numbers and never a
+    name (tests/properties/test_scores.py)."""
+    return {"code": code, "points": points, "value": value, "usual": usual, "text": text}
 
 
 def _unscored(

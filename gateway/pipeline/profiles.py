@@ -7,6 +7,7 @@ and the states are the same whatever the batches and whoever wrote them.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from itertools import takewhile
 from time import monotonic
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -26,10 +27,13 @@ log = get_logger(__name__)
 
 PROFILES_MAX: Final = 20_000
 """States of a kind kept in memory besides those that wait to be written."""
-WRITTEN_MIN: Final = 100
+WRITTEN_MIN: Final = 25
 """States of a kind that each batch writes, the longest waiting first: with little traffic that is all of them."""
-WAITING_MAX: Final = 1_000
-"""States of a kind that may wait, and with them some ten batches that a new writer has to read again: a second's work."""
+WAITING_MAX: Final = 5_000
+"""States of a kind that may wait."""
+BEHIND_MAX: Final = 5_000
+"""Transactions for which a state may wait, and which a new writer has to read again: a second's work. The busiest states are
+written once in that many, however often they learn."""
 SPILLED_FROM: Final = 5_000
 """States of a kind that may wait while a new writer learns again."""
 PROGRESS_S: Final = 5.0
@@ -111,12 +115,14 @@ class Kept(Generic[State]):
         self._waiting.clear()
         self._recent.remember({state.id: state for state in waiting})
 
-    def writes(self, last_seq: int) -> list[Writes]:
-        """What a batch that ends with `last_seq` writes of them."""
+    def writes(self, last_seq: int) -> tuple[Writes, dict[str, Any]] | None:
+        """What a batch that ends with `last_seq` writes of them, and their mark; None while nothing waits."""
         count = max(WRITTEN_MIN, len(self._waiting) - WAITING_MAX)
-        due = [state for state, _ in list(self._waiting.values())[:count]]
+        waiting = enumerate(self._waiting.values())
+        late = takewhile(lambda each: each[0] < count or each[1][1] <= last_seq - BEHIND_MAX, waiting)
+        due = [state for _, (state, _) in late]
         if not due:
-            return []
+            return None
         writes = Writes(
             self._name,
             inserts=[state.to_document() for state in due if not state.stored],
@@ -127,7 +133,7 @@ class Kept(Generic[State]):
             state.stored = True
         self._recent.remember({state.id: state for state in due})
         first_waiting = next((first for _, first in self._waiting.values()), last_seq + 1)
-        return [writes, Writes("marks", upserts=[{"_id": self._name, "floor": first_waiting - 1}])]
+        return writes, {"_id": self._name, "floor": first_waiting - 1}
 
 
 class Profiles:
@@ -189,7 +195,10 @@ class Profiles:
 
     def writes(self, last_seq: int) -> list[Writes]:
         """What a batch that ends with `last_seq` writes of both kinds."""
-        return [*self.wallets.writes(last_seq), *self.counterparties.writes(last_seq)]
+        both = [each for kept in (self.wallets, self.counterparties) if (each := kept.writes(last_seq))]
+        if not both:
+            return []
+        return [*(writes for writes, _ in both), Writes("marks", upserts=[mark for _, mark in both])]
 
     async def _since(self, floor: int, last_seq: int) -> AsyncIterator[list[dict[str, Any]]]:
         for first in range(floor + 1, last_seq + 1, _READ_AT_ONCE):
@@ -241,8 +250,10 @@ class Profiles:
 
 def direction(effect: str, legs: Iterable[tuple[str, int]]) -> Direction:
     """Out when the scored wallet's own side shrank, or is about to. `legs` are accounts and signed amounts."""
+    if effect in _OUTWARD:
+        return "out"
     own_side = sum(amount for account, amount in legs if not account.startswith("clearing:"))
-    return "out" if effect in _OUTWARD or own_side < 0 else "in"
+    return "out" if own_side < 0 else "in"
 
 
 def _profile_id(insight: dict[str, Any]) -> str:

@@ -58,15 +58,16 @@ class Scoring:
         `seen_before` there may be an insight already."""
         await self._look_for_model()
         movements = [_movement(event, result) for event, result in applied]
+        others = [_other_id(movement) for movement in movements]
         profiles = await self._profiles.load({movement.profile_id for movement in movements if movement})
         paid = await self._payments.of(disputed(applied))
         counterparties = await self._profiles.counterparties.load(
-            {each.counterparty_id for each in paid.values()} | {each for each in map(_other_id, movements) if each}
+            {each.counterparty_id for each in paid.values()} | {each for each in others if each}
         )
         captured: dict[str, Paid] = {}
         insights: dict[str, dict[str, Any]] = {}
         seq = first_seq - 1
-        async for (event, result), movement in unhurried(list(zip(applied, movements, strict=True))):
+        async for (event, result), movement, other_id in unhurried(list(zip(applied, movements, others, strict=True))):
             transaction = result.transaction
             if transaction is None:
                 continue
@@ -84,7 +85,7 @@ class Scoring:
                     now=now,
                 )
                 continue
-            profile, other = profiles[movement.profile_id], counterparties.get(_other_id(movement) or "")
+            profile, other = profiles[movement.profile_id], counterparties.get(other_id or "")
             assessment, learned = _assessment(movement, profile, other, self._model, learn=bool(transaction.legs))
             if learned:
                 self._profiles.learn(

@@ -31,6 +31,19 @@ def test_a_window_books_a_late_movement_in_its_own_slot() -> None:
     assert window.total(3 * 60.0, back=10) == (2, 14)
 
 
+def test_a_window_adds_up_what_is_in_the_slots_asked_for() -> None:
+    """Whichever those are: all, none, some, before the first or after the last."""
+    source = random.Random(3)
+    for _ in range(200):
+        window = Window(slot_s=60, slots_max=10)
+        slots = sorted(source.choices(range(20, 30), k=source.randint(0, 5)))
+        for slot in slots:
+            window.add(slot * 60.0, slot)
+        last, back, skip = source.randint(15, 35), source.randint(1, 12), source.randint(0, 2)
+        asked = [slot for slot in slots if last - skip - back < slot <= last - skip]
+        assert window.total(last * 60.0 + 59, back=back, skip=skip) == (len(asked), sum(asked))
+
+
 def test_a_window_forgets_what_is_older_than_itself() -> None:
     """A movement from before the window changes nothing."""
     window = Window(slot_s=60, slots_max=3)

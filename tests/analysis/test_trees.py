@@ -3,7 +3,7 @@
 import copy
 import random
 import warnings
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import pytest
@@ -56,6 +56,43 @@ def test_contributions_and_roots_sum_to_the_answer() -> None:
     for _ in range(50):
         numbers = [source.choice([nan, source.uniform(-5, 50)]) for _ in NAMES]
         assert roots + sum(model.contributions(numbers).values()) == pytest.approx(model.raw(numbers))
+
+
+def test_contributions_are_those_of_the_walk_to_each_leaf() -> None:
+    """To the last digit, however they are compiled: of the shipped model, for any vector."""
+    model, source = default_model(), random.Random(6)
+    for _ in range(50):
+        numbers = [source.choice([nan, source.randint(-5, 50), source.uniform(-5, 50)]) for _ in NAMES]
+        moved: dict[str, float] = {}
+        for tree in model.document["trees"]:
+            walk(tree, model, numbers, moved)
+        told = model.contributions(numbers)
+        assert told == {name: amount for name, amount in moved.items() if amount}
+        assert list(told.values()) == sorted(told.values(), reverse=True)
+
+
+def walk(node: Any, model: TreeModel, numbers: list[float], moved: dict[str, float]) -> None:
+    """One tree, the slow way."""
+    while isinstance(node, list):
+        place, threshold, unknown_left, left, right, value = node
+        number = numbers[model.places[place]]
+        goes_left = unknown_left if isnan(number) else number <= threshold
+        child = left if goes_left else right
+        amount = (child[5] if isinstance(child, list) else child) - value
+        moved[model.features[place]] = moved.get(model.features[place], 0.0) + amount
+        node = child
+
+
+def test_the_deepest_trees_are_read() -> None:
+    """As many and as deep as a model may have them; one step deeper is refused."""
+    tree: Any = 0.5
+    for step in range(40):
+        tree = [step, float(step), step % 2 == 0, tree, 0.1, 0.2]
+    model = TreeModel(new_document(NAMES, [tree] * 10, CARD))
+    assert model.raw([-1.0] * len(NAMES)) == 5.0
+    assert model.contributions([-1.0] * len(NAMES)) == pytest.approx({"amount": 3.0})
+    with pytest.raises(BadModel):
+        TreeModel(new_document(NAMES, [[0, 1.0, True, tree, 0.1, 0.2]], CARD))
 
 
 @pytest.mark.parametrize("with_amounts", [True, False])
