@@ -14,6 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.errors import BadRequest, Busy, GatewayError, HeadTooLarge, Limited, SlowBody
+from gateway.ingress.at_once import AtOnce
 from gateway.ingress.proxies import Network, is_within
 from gateway.problem import problem_response
 
@@ -183,7 +184,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, AtOnce(app, cycle))
 
     def on_response_complete(self) -> None:
         """Answered before the body came: what is left of it may not keep the connection for ever."""
