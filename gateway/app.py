@@ -21,6 +21,7 @@ from gateway.ingress.delivery import Delivery
 from gateway.ingress.endpoint import WebhookEndpoint
 from gateway.ingress.providers.sources import Source, window_of
 from gateway.ingress.providers.stored import OpenSources
+from gateway.ingress.straight import StraightToWebhooks
 from gateway.mcp_tools.http import mcp_endpoint
 from gateway.mcp_tools.server import Additions
 from gateway.mongo.client import connect
@@ -74,7 +75,9 @@ def build_app(
             await rejections.drain()
             await client.close()
 
-    app = Starlette(
+    app = StraightToWebhooks(
+        endpoint,
+        sources,
         routes=[
             Route("/webhooks/{source}", endpoint),
             *api_routes(lambda: database, door, settings, managed=managed, clock=clock),

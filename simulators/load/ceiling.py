@@ -24,6 +24,7 @@ from gateway.encryption import open_cipher
 from gateway.events.rejections import RejectionLog
 from gateway.events.store import Appended, EventStore
 from gateway.ingress.providers.sources import open_sources, window_of
+from gateway.ingress.straight import StraightToWebhooks
 from gateway.mongo.client import connect
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
@@ -67,7 +68,9 @@ def build_ceiling(settings: Settings) -> Starlette:
         yield
         await client.close()
 
-    return Starlette(
+    return StraightToWebhooks(
+        endpoint,
+        sources,
         routes=[Route("/webhooks/{source}", endpoint), Route("/ready", _ready)],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
