@@ -8,8 +8,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -38,8 +37,7 @@ _WAIT: Final = re.compile(rb"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
 _JSON_TYPES: Final = (b"application/json", b"text/json")
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The answer to a verified delivery: `created` tells a 202 from a 200, `state` is what is known beyond the ids."""
 
     created: bool
