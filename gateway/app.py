@@ -21,10 +21,12 @@ from gateway.ingress.delivery import Delivery
 from gateway.ingress.endpoint import WebhookEndpoint
 from gateway.ingress.providers.sources import Source, window_of
 from gateway.ingress.providers.stored import OpenSources
+from gateway.ingress.straight import StraightToWebhooks
 from gateway.mcp_tools.http import mcp_endpoint
 from gateway.mcp_tools.server import Additions
 from gateway.mongo.client import connect
-from gateway.monitoring.metrics import ACKNOWLEDGED, ANSWERS, SOURCES_NOT_REFRESHED, count_refusal
+from gateway.monitoring.metrics import ANSWERS, SOURCES_NOT_REFRESHED, count_refusal
+from gateway.monitoring.receipts import Receipts
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
 from gateway.schema import prepare
@@ -51,7 +53,8 @@ def build_app(
     reception = Reception(
         sources, store, Incidents(database, cipher), cipher=cipher, limits=limits, window=window_of(settings)
     )
-    endpoint = webhook_endpoint(settings, sources, reception, rejections, limits, clock)
+    receipts = Receipts()
+    endpoint = webhook_endpoint(settings, sources, reception, rejections, receipts, limits=limits, clock=clock)
     door = Door(KeyRing(lambda: database), limits)
     managed = ManagedSources(database, cipher, settings, clock=clock)
     mcp = mcp_endpoint(lambda: database, door, settings, cipher, clock=clock, additions=additions)
@@ -72,9 +75,12 @@ def build_app(
             await following
             await store.drain()
             await rejections.drain()
+            receipts.write()
             await client.close()
 
-    app = Starlette(
+    app = StraightToWebhooks(
+        endpoint,
+        sources,
         routes=[
             Route("/webhooks/{source}", endpoint),
             *api_routes(lambda: database, door, settings, managed=managed, clock=clock),
@@ -92,6 +98,8 @@ def webhook_endpoint(
     sources: Mapping[str, Source],
     reception: Reception,
     rejections: RejectionLog,
+    receipts: Receipts,
+    *,
     limits: Limits,
     clock: Clock,
 ) -> WebhookEndpoint:
@@ -102,10 +110,9 @@ def webhook_endpoint(
         ANSWERS.labels(delivery.source if delivery.source in sources else "unknown", refused.reason).inc()
 
     def note_receipt(source: str, answer: str, seconds: float) -> None:
-        ANSWERS.labels(source, answer).inc()
+        receipts.note(source, answer, seconds)
         if answer == "duplicate":
             rejections.count(source, answer, clock())
-        ACKNOWLEDGED.observe(seconds)
 
     return WebhookEndpoint(
         sources,

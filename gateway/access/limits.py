@@ -52,11 +52,17 @@ class Limits:
         Raises `Limited` when it is one too many.
         """
         key = address_key(key) if group == "refused" else key
-        strategy = self._limiter.limiter
+        storage = self._limiter.limiter.storage
         for item in (parse_rate(rate) if rate else ()) or self._items[group]:
-            if not strategy.hit(item, group, key):
-                reset_at = strategy.get_window_stats(item, group, key)[0]
-                raise Limited(max(1, math.ceil(reset_at - time())))
+            counter = _counter(item, group, key)
+            if storage.incr(counter, item.get_expiry()) > item.amount:
+                raise Limited(max(1, math.ceil(storage.get_expiry(counter) - time())))
+
+
+@lru_cache(maxsize=1_024)
+def _counter(item: RateLimitItem, group: str, key: str) -> str:
+    """The name of a counter as the library builds it; to build it for each count doubled what one costs."""
+    return item.key_for(group, key)
 
 
 @lru_cache(maxsize=1_024)

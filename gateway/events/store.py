@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pymongo
 from beanie import Document
@@ -59,8 +58,7 @@ class EventDocument(Document):
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """What the store knows of an event after `append`: new, or there already in the given state."""
 
     created: bool

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from gateway.errors import BadRequest, Busy, GatewayError, HeadTooLarge, Limited, SlowBody
+from gateway.ingress.at_once import AtOnce
+from gateway.ingress.kept_alive import KeptAlive
 from gateway.ingress.proxies import Network, is_within
 from gateway.problem import problem_response
 
@@ -36,7 +38,7 @@ LINGER_BYTES_MAX: Final = 1_000_000
 """Read and thrown away in that time; then the peer gets its reset."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(KeptAlive):
     """Progress is what the parser hands on: a complete head, a piece of a body. Bytes without progress are what it keeps."""
 
     headers_max = HEADERS_MAX
@@ -183,7 +185,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, AtOnce(app, cycle))
 
     def on_response_complete(self) -> None:
         """Answered before the body came: what is left of it may not keep the connection for ever."""

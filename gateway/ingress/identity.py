@@ -4,8 +4,7 @@ Two keys, on purpose (see DECISIONS.md): this one names a delivery; what the eve
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -19,8 +18,7 @@ TEST_TYPE: Final = "gateway.test"
 _ID_LENGTH_MAX: Final = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """`event_id` is public and computed from `event_key`, so a duplicate is answered with it before anything is read."""
 
     event_id: str
@@ -48,7 +46,6 @@ def identify(verified: VerifiedDelivery, scheme: Scheme) -> Identity:
         fields = orjson.loads(verified.payload)
     except orjson.JSONDecodeError:
         raise NotJson("The body is not JSON.") from None
-    digest = hashlib.sha256(verified.payload).hexdigest()
     content, untold = fields, "unknown"
     if scheme.name == "native":
         payment = read_native(fields, verified.payload)
@@ -56,21 +53,29 @@ def identify(verified: VerifiedDelivery, scheme: Scheme) -> Identity:
         untold = TEST_TYPE if payment.kind == "test" else "payment"
     told = _told_of(fields, scheme)
     account = _joined([_text_at(each, scheme.account_path) for each in told]) or ""
-    delivered_id = verified.message_id or _joined([_name(each, scheme.ids) for each in told]) or f"sha256-{digest}"
+    delivered_id = (
+        verified.message_id
+        or _joined([_name(each, scheme.ids) for each in told])
+        or f"sha256-{_digest(verified.payload)}"
+    )
     event_key = f"{verified.delivery.source}:{account}:{delivered_id}"
     references = (_text_at(told[0], path) for path in scheme.reference_paths)
     return Identity(
         event_id=_public_id(event_key),
         event_key=event_key,
         account=account,
-        fingerprint=_content_hash(content, scheme.volatile) or digest,
+        fingerprint=_content_hash(content, scheme.volatile) or _digest(verified.payload),
         type=_joined([_text_at(each, scheme.type_path) for each in told]) or untold,
         tx_id=next((reference for reference in references if reference), delivered_id),
     )
 
 
 def _public_id(event_key: str) -> str:
-    return "evt_" + hashlib.sha256(event_key.encode()).hexdigest()[:32]
+    return "evt_" + _digest(event_key.encode())[:32]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _content_hash(content: object, volatile: tuple[str, ...]) -> str | None:
@@ -79,7 +84,7 @@ def _content_hash(content: object, volatile: tuple[str, ...]) -> str | None:
         return None
     lasting = {name: value for name, value in content.items() if name not in volatile}
     try:
-        return hashlib.sha256(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return _digest(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS))
     except orjson.JSONEncodeError:  # nested deeper than the writer goes, though the reader went there
         return None
 

@@ -9,9 +9,8 @@ The one source whose shape is ours to promise, so the only one that is answered 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,8 +36,7 @@ class _NativeBody(BaseModel):
     withdrawal: str | None = Field(default=None, pattern=_ID_PATTERN)
 
 
-@dataclass(frozen=True, slots=True)
-class NativePayment:
+class NativePayment(NamedTuple):
     tx_id: str
     amount_minor: int
     currency: str

@@ -1,9 +1,27 @@
 """What is counted, in one place. With PROMETHEUS_MULTIPROC_DIR (set by `gateway serve`) all processes count together."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import Counter, Histogram
+
+
+class CountedHistogram(Histogram):
+    """A histogram that takes observations which were counted elsewhere; the library has it only one by one."""
+
+    @property
+    def bounds(self) -> list[float]:
+        """The upper bound of each bucket, the last one infinite; each is in its own bucket."""
+        return self._upper_bounds
+
+    def observe_counted(self, counts: Sequence[int], total: float) -> None:
+        """As many observations in each bucket, which are `total` together."""
+        self._sum.inc(total)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
 
 ANSWERS: Final = Counter("gateway_webhook_answers_total", "Answers to webhooks.", ["source", "answer"])
 """`answer` is accepted, duplicate, or the reason of the refusal. `source` is "unknown" for a name that is no open source."""
@@ -16,7 +34,7 @@ REFUSALS_NOT_KEPT: Final = Counter(
 )
 _CHECK: Final = re.compile(r"[a-z_]{1,40}")
 
-ACKNOWLEDGED: Final = Histogram(
+ACKNOWLEDGED: Final = CountedHistogram(
     "gateway_webhook_seconds",
     "From the first byte read to the answer, for accepted webhooks.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),

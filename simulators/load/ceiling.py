@@ -24,7 +24,9 @@ from gateway.encryption import open_cipher
 from gateway.events.rejections import RejectionLog
 from gateway.events.store import Appended, EventStore
 from gateway.ingress.providers.sources import open_sources, window_of
+from gateway.ingress.straight import StraightToWebhooks
 from gateway.mongo.client import connect
+from gateway.monitoring.receipts import Receipts
 from gateway.pipeline import Incidents, Reception
 from gateway.problem import exception_handlers
 from gateway.settings import Settings, load_settings
@@ -60,14 +62,20 @@ def build_ceiling(settings: Settings) -> Starlette:
     reception = Reception(
         sources, store, Incidents(database, cipher), cipher=cipher, limits=limits, window=window_of(settings)
     )
-    endpoint = webhook_endpoint(settings, sources, reception, RejectionLog(database), limits, system_clock)
+    receipts = Receipts()
+    endpoint = webhook_endpoint(
+        settings, sources, reception, RejectionLog(database), receipts, limits=limits, clock=system_clock
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        receipts.write()
         await client.close()
 
-    return Starlette(
+    return StraightToWebhooks(
+        endpoint,
+        sources,
         routes=[Route("/webhooks/{source}", endpoint), Route("/ready", _ready)],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,

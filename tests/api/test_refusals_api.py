@@ -3,10 +3,14 @@
 from typing import Any
 
 import httpx2
+import pytest
 from deliveries import signed, transfer
+from prometheus_client import REGISTRY
 from running_gateway import SECRETS
 from seeded_store import NOW
 from served import InGateway, Served
+
+from gateway.monitoring import receipts
 
 OPEN = {"hmac_secret_key": SECRETS["HMAC_SECRET_KEY"]}
 
@@ -77,3 +81,24 @@ def test_a_refused_delivery_is_found_with_its_network_and_counted(in_gateway: In
     assert 'gateway_webhook_refusals_total{check="signature_wrong",reason="signature"}' in metrics
     assert "gateway_refusals_not_kept_total" in metrics
     assert (security["lasting"], security["insights"]) == (0, [])
+
+
+def test_a_gateway_that_ends_has_counted_every_receipt(in_gateway: InGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was counted since the metrics were last written is written when it ends, though it ends at once."""
+    monkeypatch.setattr(receipts, "WRITE_EVERY_S", 3_600.0)
+
+    async def work(served: Served) -> tuple[float, int]:
+        before = _accepted()
+        async with await _client(served, "ops:read") as client:
+            sent = signed("payments", transfer(), at=NOW.timestamp())
+            status = (await client.post(sent.path, content=sent.body, headers=sent.headers)).status_code
+        assert _accepted() == before
+        return before, status
+
+    before, status = in_gateway(work, **OPEN)
+    assert (status, _accepted()) == (202, before + 1)
+
+
+def _accepted() -> float:
+    told = {"source": "payments", "answer": "accepted"}
+    return REGISTRY.get_sample_value("gateway_webhook_answers_total", told) or 0.0
