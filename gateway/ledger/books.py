@@ -19,9 +19,10 @@ from gateway.ledger.posting_rules import (
 )
 from gateway.ledger.transaction import Leg, Transaction, wallet_legs
 from gateway.ledger.wallet import BalanceTooLarge, Wallet, suspense_owner, wallet_key
+from gateway.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ProviderObject:
     """A payment, refund, dispute, payout, transfer, invoice or subscription, as far as its events have told."""
 
@@ -40,7 +41,7 @@ class ProviderObject:
     last_event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Applied:
     """What became of one event; `awaits` is the object whose change lets a parked one try again."""
 

@@ -31,6 +31,7 @@ from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_write
 from gateway.monitoring.metrics import SETTLED
 from gateway.pipeline.scoring import Scoring
 from gateway.pipeline.unhurried import unhurried
+from gateway.value import value
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Prepared:
     outcomes: Sequence[Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Settled:
     """What became of one stored event in this batch."""
 
