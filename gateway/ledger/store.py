@@ -143,10 +143,7 @@ class Command:
 def _set_all(document: dict[str, Any]) -> dict[str, Any]:
     """The statement that sets every field. MongoDB then writes only what differs, and looks at no index of what does not: two
     thirds of the cost of replacing the document."""
-    return {
-        "q": {"_id": document["_id"]},
-        "u": {"$set": {name: value for name, value in document.items() if name != "_id"}},
-    }
+    return {"q": {"_id": document["_id"]}, "u": {"$set": _changing(document, ("_id",))}}
 
 
 def _raw(document: dict[str, Any]) -> RawBSONDocument:
@@ -277,16 +274,20 @@ _FIXED_OF_OBJECTS: Final = frozenset({"kind", "source", "object_id", "first_even
 """Given once, with the document."""
 
 
-def _changing(document: dict[str, Any], fixed: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in fixed}
+def _changing(document: dict[str, Any], fixed: Iterable[str]) -> dict[str, Any]:
+    """Copied whole and then lessened, which costs a quarter of choosing name by name."""
+    changing = document.copy()
+    for name in fixed:
+        del changing[name]
+    return changing
 
 
-def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> set[str]:
+def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> list[str]:
     """The keys of every wallet the event may post to; asking for one too many costs a look-up and changes nothing."""
     known, parent = objects.get(event.key), objects.get(event.parent_key or "")
-    owners = {event.wallet, event.counterparty if event.kind == "transfer" else None, suspense_owner(event.source)}
-    owners |= {thing.wallet for thing in (known, parent) if thing}
-    return {wallet_key(event.currency, owner) for owner in owners if owner}
+    owners = [event.wallet, event.counterparty if event.kind == "transfer" else None, suspense_owner(event.source)]
+    owners += [thing.wallet for thing in (known, parent) if thing]
+    return [wallet_key(event.currency, owner) for owner in owners if owner]
 
 
 def _wallet_document(wallet: Wallet, now: datetime) -> dict[str, Any]:
