@@ -150,8 +150,7 @@ class Processing:
         ]
         self._ledger.remember(books)
         self._end = seal.end
-        encoded = [write.encoded() async for write in unhurried(writes)]
-        return Prepared(encoded, seal.end, Counter(each.outcome for each in settled))
+        return Prepared(writes, seal.end, Counter(each.outcome for each in settled))
 
     async def commit(self, prepared: Prepared) -> None:
         """Write it, all or nothing."""
