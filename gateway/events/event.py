@@ -9,6 +9,7 @@ from gateway.encryption import Cipher
 from gateway.events.at_rest import sealed_body
 from gateway.ingress.delivery import VerifiedDelivery
 from gateway.ingress.identity import Identity
+from gateway.value import value
 
 
 class Outcome(StrEnum):
@@ -49,7 +50,7 @@ def settle_as_filtered(document: dict[str, Any]) -> None:
     document["settled_at"] = document["received_at"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PaymentEvent:
     """One step of one provider object, in our words: what the ledger's tables are written in."""
 

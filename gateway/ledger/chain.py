@@ -41,11 +41,15 @@ class Seal:
     def add(self, transaction: dict[str, Any]) -> None:
         """The document as it will be stored, in the order of `seq`."""
         self.ids.append(transaction["_id"])
-        self.links.append(link_of(self.end.link, transaction))
+        self.links.append(link_of(self._link, transaction))
 
     @property
     def end(self) -> ChainEnd:
-        return ChainEnd(self.before.next_seq + len(self.ids), self.links[-1] if self.links else self.before.link)
+        return ChainEnd(self.before.next_seq + len(self.ids), self._link)
+
+    @property
+    def _link(self) -> bytes:
+        return self.links[-1] if self.links else self.before.link
 
     def documents(self, now: datetime) -> Sequence[dict[str, Any]]:
         """The one to be stored, named by its first number; none for a batch that booked nothing."""

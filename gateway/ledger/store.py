@@ -5,13 +5,11 @@ transaction. Writes go as plain database commands with a list of statements: hal
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-import bson
 from beanie import Document
-from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -106,7 +104,10 @@ class TransactionDocument(Document):
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What one collection gets in a batch: new documents, whole documents by `_id`, and update statements."""
+    """What one collection gets in a batch: new documents, whole documents by `_id`, and update statements.
+
+    All of them its own: they are encoded when they are written, and by then the next batch may be being prepared.
+    """
 
     collection: str
     inserts: Sequence[dict[str, Any]] = ()
@@ -114,22 +115,19 @@ class Writes:
     """Of documents that exist, with every field that changes; one that does not exist is a refusal."""
     upserts: Sequence[dict[str, Any]] = ()
     updates: Sequence[dict[str, Any]] = ()
-    commands: Sequence["Command"] = ()
-    """The same as encoded commands, once `encoded` was called: so that encoding does not hold up a transaction under way."""
 
-    def encoded(self) -> "Writes":
-        """Raises BSON's errors for what MongoDB cannot hold."""
-        return replace(self, commands=list(self._commands()))
-
-    def _commands(self) -> Iterator["Command"]:
+    def commands(self) -> Iterator["Command"]:
+        """To be encoded all at once, with the message: half the cost of encoding one by one in advance, and a fourteenth of all
+        that the worker does. The transaction under way waits for it, which costs less than was saved.
+        """
         if self.inserts:
-            yield Command({"insert": self.collection, "documents": [_raw(new) for new in self.inserts]}, None)
+            yield Command({"insert": self.collection, "documents": list(self.inserts)}, None)
         if self.replacements:
-            statements = [_raw(_set_all(new)) for new in self.replacements]
+            statements = [_set_all(new) for new in self.replacements]
             yield Command({"update": self.collection, "updates": statements}, len(statements))
         upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in self.upserts]
         if upserts or self.updates:
-            yield Command({"update": self.collection, "updates": [*map(_raw, (*upserts, *self.updates))]}, None)
+            yield Command({"update": self.collection, "updates": [*upserts, *self.updates]}, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +141,7 @@ class Command:
 def _set_all(document: dict[str, Any]) -> dict[str, Any]:
     """The statement that sets every field. MongoDB then writes only what differs, and looks at no index of what does not: two
     thirds of the cost of replacing the document."""
-    return {
-        "q": {"_id": document["_id"]},
-        "u": {"$set": {name: value for name, value in document.items() if name != "_id"}},
-    }
-
-
-def _raw(document: dict[str, Any]) -> RawBSONDocument:
-    return RawBSONDocument(bson.encode(document))
+    return {"q": {"_id": document["_id"]}, "u": {"$set": _changing(document, ("_id",))}}
 
 
 class LedgerStore:
@@ -229,7 +220,7 @@ class LedgerStore:
 
     async def _write(self, write: Writes, session: AsyncClientSession) -> None:
         """A refused statement raises `WriteRefused`, which is not retried: the same batch would be refused again."""
-        for command in write.commands or write.encoded().commands:
+        for command in write.commands():
             reply = await self._database.command(command.body, session=session)
             if reply.get("writeErrors"):
                 raise WriteRefused(reply["writeErrors"][0].get("code", 0))
@@ -277,16 +268,20 @@ _FIXED_OF_OBJECTS: Final = frozenset({"kind", "source", "object_id", "first_even
 """Given once, with the document."""
 
 
-def _changing(document: dict[str, Any], fixed: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in fixed}
+def _changing(document: dict[str, Any], fixed: Iterable[str]) -> dict[str, Any]:
+    """Copied whole and then lessened, which costs a quarter of choosing name by name."""
+    changing = document.copy()
+    for name in fixed:
+        del changing[name]
+    return changing
 
 
-def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> set[str]:
+def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> list[str]:
     """The keys of every wallet the event may post to; asking for one too many costs a look-up and changes nothing."""
     known, parent = objects.get(event.key), objects.get(event.parent_key or "")
-    owners = {event.wallet, event.counterparty if event.kind == "transfer" else None, suspense_owner(event.source)}
-    owners |= {thing.wallet for thing in (known, parent) if thing}
-    return {wallet_key(event.currency, owner) for owner in owners if owner}
+    owners = [event.wallet, event.counterparty if event.kind == "transfer" else None, suspense_owner(event.source)]
+    owners += [thing.wallet for thing in (known, parent) if thing]
+    return [wallet_key(event.currency, owner) for owner in owners if owner]
 
 
 def _wallet_document(wallet: Wallet, now: datetime) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """One change of the books: the edge an object took, and the legs it posted, which sum to zero."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.ledger.wallet import Change, Wallet
+from gateway.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Leg:
     """A signed amount on one account; wallet legs also record the hold and what the wallet was afterwards."""
 
@@ -17,7 +17,7 @@ class Leg:
     locked_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transaction:
     """Append-only. `key` is the effect key where money moves, else the event's own: either can be written once."""
 

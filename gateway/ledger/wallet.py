@@ -4,8 +4,10 @@ Kept in a normal form: something is owed only while nothing is available. Then b
 sums of what moved and what is held, so any order of the same movements ends in the same wallet.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+from gateway.value import value
 
 BALANCE_MINOR_MAX: Final = 2**62
 """Half of what MongoDB's 64-bit integer holds; an event that would pass it is parked instead of overflowing."""
@@ -23,7 +25,7 @@ class Change(NamedTuple):
     receivable: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wallet:
     """`available` is `balance - locked`, never below zero; `receivable_minor` is what is owed beyond it."""
 

@@ -5,7 +5,7 @@ top of what was prepared before it; `commit` writes. When a commit fails, everyt
 caller says `start` and begins again with what is stored.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +31,7 @@ from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_write
 from gateway.monitoring.metrics import SETTLED
 from gateway.pipeline.scoring import Scoring
 from gateway.pipeline.unhurried import unhurried
+from gateway.value import value
 
 log = get_logger(__name__)
 
@@ -41,10 +42,11 @@ class Prepared:
 
     writes: Sequence[Writes]
     end: ChainEnd
-    outcomes: Sequence[Outcome]
+    outcomes: Mapping[Outcome, int]
+    """How many events ended in each."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Settled:
     """What became of one stored event in this batch."""
 
@@ -148,14 +150,13 @@ class Processing:
         ]
         self._ledger.remember(books)
         self._end = seal.end
-        encoded = [write.encoded() async for write in unhurried(writes)]
-        return Prepared(encoded, seal.end, [each.outcome for each in settled])
+        return Prepared(writes, seal.end, Counter(each.outcome for each in settled))
 
     async def commit(self, prepared: Prepared) -> None:
         """Write it, all or nothing."""
         await self._ledger.atomic(prepared.writes, next_seq=prepared.end.next_seq)
-        for outcome in prepared.outcomes:
-            SETTLED.labels(outcome.value).inc()
+        for outcome, events in prepared.outcomes.items():
+            SETTLED.labels(outcome.value).inc(events)
 
     async def _insights(
         self, applied: Sequence[tuple[PaymentEvent, Applied]], *, seen_before: set[str], now: float

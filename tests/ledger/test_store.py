@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from booked_store import NOW, on_database, opened, transfer
+from bson.errors import BSONError
 
 from gateway.errors import LeaseLost
 from gateway.events.event import PaymentEvent
 from gateway.events.normalise import normalise
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
+from gateway.pipeline.processing import is_about_content
 from gateway.queries.reading import Database
 
 
@@ -103,6 +105,32 @@ def test_a_refused_statement_leaves_nothing_of_its_batch(mongo_uri: str, databas
         assert ledger.lease.next_seq == 2
         await _book(ledger, _event("t1"))
         assert (await _counts(database))["transactions"] == before["transactions"] + 1
+
+    on_database(mongo_uri, database_name, story)
+
+
+@pytest.mark.parametrize(
+    "unheard_of", [2**64, "\ud800", object()], ids=["an integer too large", "half a sign", "no value"]
+)
+def test_what_mongodb_cannot_hold_leaves_nothing_of_its_batch(
+    mongo_uri: str, database_name: str, unheard_of: object
+) -> None:
+    """It is found in the middle of the transaction, where it is encoded: a fault with the content, found by halving; and the
+    next batch is written at once."""
+
+    async def story(database: Database) -> None:
+        ledger = await _holder(database)
+        books = await ledger.load([_event("t1")])
+        transaction = books.apply(_event("t1")).transaction
+        assert transaction is not None
+        bad = Writes("insights", inserts=[{"_id": "evt_1", "told": unheard_of}])
+        with pytest.raises((OverflowError, UnicodeEncodeError, BSONError)) as failed:
+            await ledger.atomic([*ledger_writes(books, [transaction], first_seq=1, now=NOW), bad], next_seq=2)
+        assert is_about_content(failed.value)
+        assert await _counts(database) == {"wallets": 0, "objects": 0, "transactions": 0}
+        async with asyncio.timeout(5):
+            await _book(ledger, _event("t1"))
+        assert await _counts(database) == {"wallets": 2, "objects": 1, "transactions": 1}
 
     on_database(mongo_uri, database_name, story)
 

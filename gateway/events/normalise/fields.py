@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.money import AMOUNT_MINOR_MAX, NotMoney, exponent
+from gateway.value import value
 
 _ID: Final = re.compile(r"[!-~]{1,128}")
 UNIX_S_MAX: Final = 253_402_300_799
@@ -20,7 +20,7 @@ class NoConcern(Exception):
     """The event is understood and concerns no wallet; `str()` says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Told:
     """A stored event, opened."""
 
