@@ -56,7 +56,7 @@ def test_its_time_is_bounded(module: Modules, tmp_path: Path) -> None:
         f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
     )
     with pytest.raises(TimeoutError):
-        asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=3))
+        asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=5))
     pid = int((tmp_path / "pid").read_text())
     until(lambda: not _is_there(pid), within_s=10, what="it is gone")
 
