@@ -50,7 +50,7 @@ def altered_accepted(patch: Patch) -> None:
     append = EventStore.append
 
     async def trusting(store: EventStore, document: Document) -> Appended:
-        return replace(await append(store, document), fingerprint=document["fingerprint"])
+        return (await append(store, document))._replace(fingerprint=document["fingerprint"])
 
     patch(EventStore, "append", trusting)
 
