@@ -13,7 +13,7 @@ from structlog import get_logger
 
 from gateway.clock import pause
 from gateway.errors import LeaseLost
-from gateway.events.store import waiting
+from gateway.events.store import newest_arrival, waiting
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
 from gateway.pipeline import Prepared, Processing
@@ -28,6 +28,9 @@ IDLE_S_MAX: Final = 0.15
 GATHER_S: Final = 0.01
 """After a small batch: a transaction costs some milliseconds whatever its size, so a few more events may join the next."""
 RETRY_S_MAX: Final = 5.0
+BESIDE_ARRIVALS: Final = 100
+"""Events of a batch while webhooks arrive. MongoDB calls no insert durable while it commits a transaction that began before it,
+so with 500 some senders wait longer (at half the peak 99 % were answered within 0.45 to 0.9 of the time that it took with 500)."""
 AHEAD_MAX: Final = 50
 """Batches claimed by arrival before the queue is looked at from its beginning again, for what came late or was released."""
 
@@ -49,6 +52,7 @@ class Worker:
         self._processing = processing
         self._batch_max = batch_max
         self._lease_s = lease_s
+        self._newest_arrival = 0
         self.is_idle = True
         """Nothing has come for a while, or another one is the writer."""
 
@@ -91,11 +95,11 @@ class Worker:
 
         When a batch is refused, what was prepared on top of it is void; it is settled again alone, and the rest stays queued.
         """
-        settled, after = 0, -1
+        settled, after, at_once = 0, -1, min(BESIDE_ARRIVALS, self._batch_max)
         writing: _Writing | None = None
         try:
             for _ in range(AHEAD_MAX):
-                batch = await waiting(self._events, self._batch_max, after=after)
+                batch = await waiting(self._events, at_once, after=after)
                 if not batch:
                     break
                 after = batch[-1]["queue"]
@@ -104,8 +108,9 @@ class Worker:
                     await writing.done()
                 writing = _Writing(self._processing, prepared, batch)
                 settled += len(batch)
-                if stop.is_set() or len(batch) < self._batch_max:
+                if stop.is_set() or len(batch) < at_once:
                     break
+                at_once = min(BESIDE_ARRIVALS, self._batch_max) if await self._arriving() else self._batch_max
             if writing:
                 await writing.done()
         except Exception as failure:  # whatever it was, it is known by its batch being refused again, alone
@@ -115,6 +120,11 @@ class Worker:
                 raise
             await self._carefully()
         return settled
+
+    async def _arriving(self) -> bool:
+        """Whether an event was stored since the last look."""
+        before, self._newest_arrival = self._newest_arrival, await newest_arrival(self._events)
+        return self._newest_arrival > before
 
     async def _carefully(self) -> None:
         """One batch from the beginning of the queue, halved around what cannot be settled."""

@@ -15,7 +15,10 @@ from gateway.ledger.store import LedgerStore, WriteRefused, Writes
 from gateway.pipeline import Processing
 from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
-from gateway.worker import Worker
+from gateway.worker import BESIDE_ARRIVALS, Worker
+
+LATE = 10**16
+"""A place in the queue behind all that have arrived."""
 
 
 @asynccontextmanager
@@ -77,6 +80,47 @@ def test_a_backlog_is_drained_in_batches(mongo_uri: str, database_name: str) -> 
         assert [row["object"] for row in rows] == [f"payments:transfer:t{n}" for n in range(95)]
         versions = [leg["version"] for row in rows for leg in row["legs"] if leg["account"] == "wallet:bob"]
         assert versions == list(range(1, 96))
+
+    on_database(mongo_uri, database_name, story)
+
+
+async def _batches(database: Database) -> list[int]:
+    """How many transactions each batch wrote: it has one seal."""
+    seals = await database["seals"].find().sort("_id", 1).to_list()
+    return [seal["last_seq"] - seal["_id"] + 1 for seal in seals]
+
+
+def test_a_backlog_alone_is_drained_in_large_batches(mongo_uri: str, database_name: str) -> None:
+    """Once a second look has shown that nothing arrives."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(600))
+        async with _working(database, batch_max=500, analyse=False):
+            await _until_settled(database)
+        batches = await _batches(database)
+        assert sum(batches) == 600
+        assert max(batches) > BESIDE_ARRIVALS
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_batches_are_small_while_webhooks_arrive(mongo_uri: str, database_name: str) -> None:
+    """Whoever waits for an answer waits for the transaction that is being committed too."""
+
+    class Visited(LedgerStore):
+        """While a batch is written one more event comes, with a place behind all others."""
+
+        async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
+            late = transfer(f"late{next_seq}", "alice", "bob", "1.00") | {"queue": LATE + next_seq}
+            await self._database["events"].insert_one(late)
+            await super().atomic(writes, next_seq=next_seq)
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(600))
+        async with _working(database, batch_max=500, store=Visited, analyse=False), asyncio.timeout(20):
+            while await database["events"].count_documents({"queue": {"$lt": LATE}}):
+                await asyncio.sleep(0.02)
+        assert max(await _batches(database)) <= BESIDE_ARRIVALS
 
     on_database(mongo_uri, database_name, story)
 

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 
 from gateway.errors import StoreUnavailable
 from gateway.events.group_commit import GroupCommit
+from gateway.events.standing import WAITING
 
 DUPLICATE_KEY = 11000
 _WORK_FIELDS = dict.fromkeys(
@@ -145,6 +146,12 @@ async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after:
     majority = events.with_options(read_concern=ReadConcern("majority"))
     found = majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit)
     return await found.batch_size(limit).to_list()
+
+
+async def newest_arrival(events: AsyncCollection[dict[str, Any]]) -> int:
+    """The place in the queue of the event that came last of those that wait; 0 when none does."""
+    newest = await events.find_one(WAITING, {"_id": 0, "queue": 1}, sort=[("queue", pymongo.DESCENDING)])
+    return int(newest["queue"]) if newest else 0
 
 
 @contextmanager
