@@ -25,7 +25,7 @@ class AtOnce:
 
     async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if not self._cycle.more_body:
-            scope["extensions"] = {BODY_IS_HERE: {}}
+            scope.setdefault("extensions", {})[BODY_IS_HERE] = {}
         await self._app(scope, receive, self._send)
 
     async def _send(self, message: Any) -> None:

@@ -19,6 +19,7 @@ from gateway.events.event import PaymentEvent
 from gateway.insights.insight import CHARGEBACK, FIRST_MET, SUSPICIOUS, build_insight, build_insight_without_amount
 from gateway.ledger.books import Applied
 from gateway.ledger.store import Writes
+from gateway.ledger.transaction import Transaction
 from gateway.pipeline.chargebacks import Paid, Payments, disputed, times, told
 from gateway.pipeline.profiles import Profiles, direction
 from gateway.pipeline.unhurried import unhurried
@@ -75,26 +76,13 @@ class Scoring:
             if transaction.event_id in insights:
                 continue
             if movement is None:
-                insights[transaction.event_id] = build_insight_without_amount(
-                    event_id=transaction.event_id,
-                    transaction=transaction.key,
-                    source=transaction.source,
-                    kind=f"{event.kind} {event.step}",
-                    wallet=result.wallet or "",
-                    occurred_at=event.occurred_at,
-                    now=now,
-                )
+                insights[transaction.event_id] = _without_amount(event, transaction, result.wallet, now)
                 continue
             profile, other = profiles[movement.profile_id], counterparties.get(other_id or "")
             assessment, learned = _assessment(movement, profile, other, self._model, learn=bool(transaction.legs))
             if learned:
                 self._profiles.learn(
-                    profile,
-                    other,
-                    learned,
-                    amount_minor=movement.amount_minor,
-                    at_s=movement.occurred_at,
-                    seq=seq,
+                    profile, other, learned, amount_minor=movement.amount_minor, at_s=movement.occurred_at, seq=seq
                 )
             insight = insights[transaction.event_id] = build_insight(
                 movement,
@@ -147,6 +135,18 @@ def _remember(learned: Learned, insight: dict[str, Any]) -> None:
         insight[FIRST_MET] = True
     if learned.suspicious:
         insight[SUSPICIOUS] = True
+
+
+def _without_amount(event: PaymentEvent, transaction: Transaction, wallet: str | None, now: float) -> dict[str, Any]:
+    return build_insight_without_amount(
+        event_id=transaction.event_id,
+        transaction=transaction.key,
+        source=transaction.source,
+        kind=f"{event.kind} {event.step}",
+        wallet=wallet or "",
+        occurred_at=event.occurred_at,
+        now=now,
+    )
 
 
 def _other_id(movement: Movement | None) -> str | None:
