@@ -133,7 +133,7 @@ class Supervisor:
                 stdin=PIPE,
                 env={**os.environ, **child.environment, **self._mongo_environment, _SUPERVISED: "1"},
                 pass_fds=child.pass_fds,
-                start_new_session=True,  # Ctrl-C in the terminal is ours alone, and drains in order
+                process_group=0,  # Ctrl-C in the terminal is ours alone, and drains in order
             )
         except OSError as failed:
             log.error("child_not_started", child=child.name, error=str(failed))

@@ -5,6 +5,8 @@ before its outcome is stored with its effects.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -92,27 +94,21 @@ class Worker:
             await pause(stop, GATHER_S if settled else idle_s)
 
     async def _drain(self, stop: asyncio.Event) -> int:
-        """Settle what waits, each batch prepared while the one before it is being written. Gives the number of events.
+        """Settle what waits. While one batch is written the next is prepared, and the one after that is read. Gives the number of
+        events.
 
         When a batch is refused, what was prepared on top of it is void; it is settled again alone, and the rest stays queued.
         """
-        settled, after = 0, -1
-        at_once = small = min(BESIDE_ARRIVALS, self._batch_max)
+        settled = 0
         writing: _Writing | None = None
         try:
-            for _ in range(AHEAD_MAX):
-                batch = await waiting(self._events, at_once, after=after)
-                if not batch:
-                    break
-                after = batch[-1]["queue"]
-                prepared = await self._processing.prepare(batch)
-                if writing:
-                    await writing.done()
-                writing = _Writing(self._processing, prepared, batch)
-                settled += len(batch)
-                if stop.is_set() or len(batch) < at_once:
-                    break
-                at_once = small if await self._arriving() else self._batch_max
+            async with aclosing(self._batches(stop)) as batches:
+                async for batch in batches:
+                    prepared = await self._processing.prepare(batch)
+                    if writing:
+                        await writing.done()
+                    writing = _Writing(self._processing, prepared, batch)
+                    settled += len(batch)
             if writing:
                 await writing.done()
         except Exception as failure:  # whatever it was, it is known by its batch being refused again, alone
@@ -122,6 +118,32 @@ class Worker:
                 raise
             await self._carefully()
         return settled
+
+    async def _batches(self, stop: asyncio.Event) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """What waits, in order of arrival, at most `AHEAD_MAX` batches of it; each is read while the one before it is worked on."""
+        reading = asyncio.create_task(self._read(after=-1, look=False))
+        try:
+            for _ in range(AHEAD_MAX):
+                batch, is_last = await reading
+                if not is_last:
+                    reading = asyncio.create_task(self._read(after=batch[-1]["queue"], look=True))
+                if batch:
+                    yield batch
+                if is_last or stop.is_set():
+                    break
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+            reading.cancelled() or reading.exception()  # looked at, so that it is not reported as forgotten
+
+    async def _read(self, *, after: int, look: bool) -> tuple[list[dict[str, Any]], bool]:
+        """The batch behind this place in the queue, and whether it is the last one. A small one unless a `look` shows that nothing
+        arrives."""
+        at_once = self._batch_max
+        if not look or await self._arriving():
+            at_once = min(BESIDE_ARRIVALS, at_once)
+        batch = await waiting(self._events, at_once, after=after)
+        return batch, len(batch) < at_once
 
     async def _arriving(self) -> bool:
         """Whether an event was stored since the last look."""

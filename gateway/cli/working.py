@@ -36,8 +36,9 @@ from gateway.supervisor import on_orphaned
 from gateway.worker import Worker
 from reports.schedule import report_apart, report_regularly
 
-NICENESS: Final = 5
-"""Answering a sender comes before applying what it sent: a backlog waits, a sender gives up."""
+NICENESS: Final = 10
+"""Answering a sender comes before applying what it sent: a backlog waits, a sender gives up. A tenth of a busy processor is left to
+the worker, so that it keeps its lease and gets on."""
 
 
 def work(data_dir: DataDir = None) -> None:

@@ -1,6 +1,6 @@
 """A private `mongod` for one data directory: a replica set of one node, so transactions and change streams work.
 
-It listens on loopback only, asks for a password, outlives Ctrl-C in the terminal (own session) and inherits nothing of
+It listens on loopback only, asks for a password, outlives Ctrl-C in the terminal (own process group) and inherits nothing of
 the gateway's: no socket, no lock, no secret. A gateway that was killed leaves it running; the next start ends it.
 """
 
@@ -156,7 +156,7 @@ class PrivateMongod:
                 stderr=log,
                 env=environment,
                 cwd=self._home.path,
-                start_new_session=True,
+                process_group=0,  # and no session of its own: what its threads give way to is in ours (DECISIONS 39)
             )
 
     async def _until(self, attempt: Attempt) -> None:

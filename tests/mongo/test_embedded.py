@@ -241,7 +241,8 @@ def test_mongod_gets_nothing_of_the_gateway(
     assert ours not in opened
     assert str(settings.data_dir / "mongo" / "lock") not in opened
     assert b"never-for-mongod" not in (process / "environ").read_bytes()
-    assert os.getsid(mongod.pid or 0) != os.getsid(0), "Ctrl-C in our terminal does not reach it"
+    assert os.getpgid(mongod.pid or 0) != os.getpgid(0), "Ctrl-C in our terminal does not reach it"
+    assert os.getsid(mongod.pid or 0) == os.getsid(0), "nice orders the processes of one session only"
 
 
 def test_a_mongod_that_ends_while_starting_is_reported(settings: Settings, tmp_path: Path) -> None:
