@@ -94,11 +94,11 @@ def test_a_backlog_alone_is_drained_in_large_batches(mongo_uri: str, database_na
     """Once a second look has shown that nothing arrives."""
 
     async def story(database: Database) -> None:
-        await database["events"].insert_many(_payments(600))
+        await database["events"].insert_many(_payments(1_100))
         async with _working(database, batch_max=500, analyse=False):
             await _until_settled(database)
         batches = await _batches(database)
-        assert sum(batches) == 600
+        assert sum(batches) == 1_100
         assert max(batches) > BESIDE_ARRIVALS
 
     on_database(mongo_uri, database_name, story)
@@ -113,7 +113,7 @@ def test_batches_are_small_while_webhooks_arrive(mongo_uri: str, database_name: 
             await database["events"].insert_one(late)
 
     async def story(database: Database) -> None:
-        await database["events"].insert_many(_payments(600))
+        await database["events"].insert_many(_payments(1_100))
         arriving = asyncio.create_task(arrive(database))
         async with _working(database, batch_max=500, analyse=False), asyncio.timeout(20):
             while await database["events"].count_documents({"queue": {"$lt": LATE}}):

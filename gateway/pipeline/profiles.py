@@ -27,13 +27,13 @@ log = get_logger(__name__)
 
 PROFILES_MAX: Final = 20_000
 """States of a kind kept in memory besides those that wait to be written."""
-WRITTEN_MIN: Final = 25
+WRITTEN_MIN: Final = 5
 """States of a kind that each batch writes, the longest waiting first: with little traffic that is all of them."""
-WAITING_MAX: Final = 5_000
-"""States of a kind that may wait."""
-BEHIND_MAX: Final = 5_000
-"""Transactions for which a state may wait, and which a new writer has to read again: a second's work. The busiest states are
-written once in that many, however often they learn."""
+WAITING_MAX: Final = 10_000
+"""States of a kind that may wait; the busiest have some eight kilobytes."""
+BEHIND_MAX: Final = 20_000
+"""Transactions for which a state may wait, and which a new writer has to read again: some two or three seconds' work. The busiest
+states are written once in that many, however often they learn; with 5,000, a thousand wallets cost each event half a write."""
 SPILLED_FROM: Final = 5_000
 """States of a kind that may wait while a new writer learns again."""
 PROGRESS_S: Final = 5.0

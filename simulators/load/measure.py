@@ -20,6 +20,7 @@ from typing import Final, Literal
 
 from simulators.load.backlog import drained, waiting
 from simulators.load.beside import reports_beside
+from simulators.load.neighbours import stolen_since_now
 from simulators.load.pause import paused_worker
 from simulators.load.presign import Traffic
 from simulators.load.sender import Plan, Slice, send
@@ -100,6 +101,8 @@ class Measurement:
     comparison: Comparison | None = None
     turns: Turns | None = None
     crowd: Crowd | None = None
+    stolen: float | None = None
+    """The share of the processors that other machines took away while that was measured."""
 
     @property
     def applied_per_s(self) -> float | None:
@@ -130,11 +133,13 @@ class Load:
         """Load with everything running, until the last insight is stored."""
         self._warm_up(gateway)
         self._announce(f"sending for {self._options.seconds:g} s")
+        stolen = stolen_since_now()
         done = self._send(gateway, self._options.seconds)
         seen = Measurement(done, self._every)
         if gateway.api_key is not None:
             seen.applied_s = self._drained(gateway) - done.started
             seen.drain_s = max(0.0, seen.applied_s - done.seconds)
+        seen.stolen = stolen()
         return seen
 
     def backlog(self, gateway: Server) -> Measurement:
@@ -146,11 +151,12 @@ class Load:
         """Two wallets that every event concerns, against the options' number of them."""
         turns = Turns(("hot", "many"))
         self._warm_up(gateway)
+        stolen = stolen_since_now()
         for _ in range(ROUNDS_MIN):
             seen = self._backlog(gateway, HOT_WALLETS)
             turns.first.append(seen.applied_per_s or 0.0)
             turns.second.append(self._backlog(gateway, self._options.wallets).applied_per_s or 0.0)
-        seen.turns = turns
+        seen.turns, seen.stolen = turns, stolen()
         return seen
 
     def flat(self, full: Server, fresh: Server, *, stored: int) -> Measurement:
@@ -162,11 +168,12 @@ class Load:
             self._announce(f"{taken:,} of {stored:,} events stored")
             self._send(full, FILL_S)
             self._drained(full)
+        stolen = stolen_since_now()
         for _ in range(ROUNDS_MIN):
             seen = self._backlog(full, self._options.wallets)
             turns.first.append(seen.applied_per_s or 0.0)
             turns.second.append(self._backlog(fresh, self._options.wallets).applied_per_s or 0.0)
-        seen.turns = turns
+        seen.turns, seen.stolen = turns, stolen()
         return seen
 
     def crowded(self, gateway: Server) -> Measurement:
@@ -179,9 +186,11 @@ class Load:
             self._send(gateway, self._options.seconds)
         with reports_beside(gateway) as made:
             self._announce(f"half the peak, {peak / 2:,.0f} a second")
+            stolen = stolen_since_now()
             done = self._send(gateway, self._options.seconds, rate=peak / 2)
             left = waiting(gateway)
-        seen = Measurement(done, self._every, crowd=Crowd(peak, left, made()))
+            seen = Measurement(done, self._every, stolen=stolen())
+        seen.crowd = Crowd(peak, left, made())
         self._drained(gateway)
         return seen
 
@@ -189,6 +198,7 @@ class Load:
         """The peak beside reports that are made one after the other, and alone, in turns."""
         turns = Turns(("beside_reports", "alone"))
         self._warm_up(gateway)
+        stolen = stolen_since_now()
         reports = 0
         for number in range(1, REPORT_ROUNDS + 1):
             with reports_beside(gateway) as made:
@@ -200,15 +210,17 @@ class Load:
             done = self._send(gateway, self._options.seconds)
             turns.second.append(done.accepted_per_s)
             self._drained(gateway)
-        return Measurement(done, self._every, turns=turns, crowd=Crowd(max(turns.second), None, reports))
+        crowd = Crowd(max(turns.second), None, reports)
+        return Measurement(done, self._every, turns=turns, crowd=crowd, stolen=stolen())
 
     def _backlog(self, gateway: Server, wallets: int) -> Measurement:
         with paused_worker(gateway):
             self._announce(f"building a backlog for {self._options.seconds:g} s")
             done = self._send(gateway, self._options.seconds, wallets=wallets)
-            released = monotonic()
+            released, stolen = monotonic(), stolen_since_now()
         seen = Measurement(done, self._every, stage="apply")
         seen.applied_s = seen.drain_s = self._drained(gateway) - released
+        seen.stolen = stolen()
         return seen
 
     def compare(self, gateway: Server, ceiling: Server) -> Comparison:

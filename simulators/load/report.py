@@ -35,6 +35,7 @@ def report(seen: Measurement, options: Options) -> dict[str, Any]:
         **(_crowd(seen.crowd) if seen.crowd else {}),
         **_setting(options),
         **_machine(),
+        "stolen_percent": None if seen.stolen is None else round(100 * seen.stolen, 1),
     }
 
 
@@ -77,6 +78,7 @@ _ROWS = (
     ("wallets", "wallets", ""),
     ("machine", "cpu", ""),
     ("processors", "cpu_count", ""),
+    ("taken by other machines", "stolen_percent", "% of them"),
     ("Python", "python", ""),
 )
 
