@@ -21,8 +21,9 @@ from gateway.priority import lower
 from gateway.settings import Settings
 
 LOOK_EVERY_S: Final = 5.0
-"""Connections come and go with the pool, most of them at the start."""
-LOOKS_AT_FIRST: Final = 5
+LOOK_AT_FIRST_S: Final = 0.1
+"""Connections come and go with the pool, most of them at the start, and a report's first query is as heavy as any."""
+LOOKS_AT_FIRST: Final = 20
 
 
 @asynccontextmanager
@@ -45,7 +46,7 @@ async def _keep(client: Client, home: Home, niceness: int) -> None:
             state = home.load()
             if state is not None and state.pid is not None and home.is_served_by(state.pid):
                 _lower_threads(state.pid, await _own_connections(client), niceness)
-        await asyncio.sleep(LOOK_EVERY_S if look >= LOOKS_AT_FIRST else LOOK_EVERY_S / 10)
+        await asyncio.sleep(LOOK_EVERY_S if look >= LOOKS_AT_FIRST else LOOK_AT_FIRST_S)
 
 
 async def _own_connections(client: Client) -> set[str]:
