@@ -137,6 +137,14 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
         assert len(supervisor.starts("worker")) == 1
 
 
+def test_children_are_out_of_the_terminals_reach_and_in_one_session(tmp_path: Path) -> None:
+    """Ctrl-C goes to the supervisor's process group alone; `nice` orders what is in one session."""
+    with supervised(tmp_path, "polite", "polite") as supervisor:
+        pids = [supervisor.process.pid, supervisor.pid("web"), supervisor.pid("worker")]
+        assert len({os.getpgid(pid) for pid in pids}) == 3
+        assert len({os.getsid(pid) for pid in pids}) == 1
+
+
 @pytest.mark.long
 def test_children_killed_often_are_still_started_again(tmp_path: Path) -> None:
     """kill -9 comes from outside and is no reason to give up, however often and early it comes."""

@@ -39,7 +39,7 @@ def reports_beside(gateway: Server) -> Iterator[Callable[[], int]]:
 
 
 def _report(gateway: Server, directory: str) -> bool:
-    """As the worker makes the scheduled ones: in a session of its own, lowered from its first moment on."""
+    """As the worker makes the scheduled ones: in the gateway's session, lowered from its first moment on."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "report", "--period", "day", "--out", str(Path(directory, "out"))],
         env=dict(gateway.environment),
@@ -47,7 +47,7 @@ def _report(gateway: Server, directory: str) -> bool:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        process_group=0,
     )
     try:
         lower(process.pid, NICENESS)

@@ -119,7 +119,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            process_group=0,  # ended with it; in our session, so that the sender and the door come before the worker (DECISIONS 39)
         )
     try:
         _wait_until_ready(server, process, log)
