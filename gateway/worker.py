@@ -123,13 +123,14 @@ class Worker:
         """What waits, in order of arrival, at most `AHEAD_MAX` batches of it; each is read while the one before it is worked on."""
         reading = asyncio.create_task(self._read(after=-1, look=False))
         try:
-            for _ in range(AHEAD_MAX):
+            for number in range(1, AHEAD_MAX + 1):
                 batch, is_last = await reading
+                is_last = is_last or number == AHEAD_MAX or stop.is_set()
                 if not is_last:
                     reading = asyncio.create_task(self._read(after=batch[-1]["queue"], look=True))
                 if batch:
                     yield batch
-                if is_last or stop.is_set():
+                if is_last:
                     break
         finally:
             reading.cancel()
