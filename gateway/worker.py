@@ -134,8 +134,7 @@ class Worker:
                     break
         finally:
             reading.cancel()
-            await asyncio.wait([reading])
-            reading.cancelled() or reading.exception()  # looked at, so that it is not reported as forgotten
+            await _ended(reading)
 
     async def _read(self, *, after: int, look: bool) -> tuple[list[dict[str, Any]], bool]:
         """The batch behind this place in the queue, and whether it is the last one. A small one unless a `look` shows that nothing
@@ -171,13 +170,17 @@ class _Writing:
 
     async def ended(self) -> None:
         """Wait for it, however it ends."""
-        await asyncio.wait([self._task])
-        self._task.cancelled() or self._task.exception()  # looked at, so that it is not reported as forgotten
+        await _ended(self._task)
 
     @staticmethod
     async def _commit(processing: Processing, prepared: Prepared) -> None:
         with BATCH_SECONDS.time():
             await processing.commit(prepared)
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    await asyncio.wait([task])
+    task.cancelled() or task.exception()  # looked at, so that it is not reported as forgotten
 
 
 def _now() -> float:
