@@ -9,6 +9,7 @@ from typing import Any
 from bson import Binary
 from pymongo.errors import CollectionInvalid
 
+from gateway.events.rejections import COLLECTION_BYTES_MAX
 from gateway.events.standing import settled
 from gateway.queries.indexes import ensure_indexes
 from gateway.queries.reading import Database
@@ -148,7 +149,7 @@ async def seed(database: Database) -> None:
     """A capture of 120.00 refunded by 20.00, a transfer of 30.50 from alice to bob, money in suspense, and trouble."""
     await ensure_indexes(database)
     with suppress(CollectionInvalid):  # a store that has its indexes has this as well
-        await database.create_collection("rejections", capped=True, size=1_000_000)
+        await database.create_collection("rejections", capped=True, size=COLLECTION_BYTES_MAX)
     await database.events.insert_many(
         [
             event("stripe", "evt_capture", kind="payment_intent.succeeded", minutes_ago=30, outcome="applied"),

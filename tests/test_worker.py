@@ -10,12 +10,13 @@ from booked_store import CIPHER, Document, on_database, poisoned, razorpay, tran
 from pymongo.errors import WriteConcernError
 
 from gateway.clock import system_clock
+from gateway.events.standing import RELEASED
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore, WriteRefused, Writes
 from gateway.pipeline import Processing
 from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
-from gateway.worker import BESIDE_ARRIVALS, Worker
+from gateway.worker import BESIDE_ARRIVALS, LATE_US, Worker
 
 LATE = 10**16
 """A place in the queue behind all that have arrived."""
@@ -147,6 +148,47 @@ def test_what_arrives_meanwhile_is_picked_up(mongo_uri: str, database_name: str)
                 await database["events"].insert_one(event)
             await _until_settled(database)
         assert await _balance(database, "bob") == 6_000
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_an_event_far_behind_what_is_settled_is_found(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One web process had a clock that was ahead, so the worker looks where nothing is, but not for long."""
+    monkeypatch.setattr("gateway.worker.LOOK_AT_ALL_S", 0.5)
+
+    async def story(database: Database) -> None:
+        async with _working(database):
+            for number in range(3):
+                ahead = transfer(f"ahead{number}", "alice", "bob", "1.00") | {"queue": LATE}
+                await database["events"].insert_one(ahead)
+                await _until_settled(database)
+                await database["events"].insert_many(_payments(25, prefix=f"t{number}-"))
+                await _until_settled(database)
+        assert await _balance(database, "bob") == 7_800
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_the_worker_says_up_to_where_all_is_settled(mongo_uri: str, database_name: str) -> None:
+    """By the arrivals that it settled, less what may still come late; not by what was released, and nothing before it began."""
+
+    async def story(database: Database) -> None:
+        events = [{**event, "queue": LATE + number} for number, event in enumerate(_payments(25))]
+        again = transfer("again", "alice", "bob", "1.00") | {"queue": RELEASED}
+        lease = Lease(database, lease_s=5)
+        store = LedgerStore(database, lease)
+        processing = Processing(database, store, cipher=CIPHER, clock=system_clock, scoring=None)
+        worker = Worker(database, lease, processing, batch_max=10, lease_s=5)
+        assert worker.state() == {"settled_to": -1}
+        await database["events"].insert_many([again, *events])
+        stop = asyncio.Event()
+        running = asyncio.create_task(worker.run(stop))
+        await _until_settled(database)
+        stop.set()
+        await running
+        assert worker.state() == {"settled_to": LATE + 24 - LATE_US}
 
     on_database(mongo_uri, database_name, story)
 

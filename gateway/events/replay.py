@@ -101,8 +101,7 @@ async def plan_replay(events: Events, event_ids: Sequence[str], *, ignore_seen: 
 
 
 async def put_back(events: Events, plan: Plan, *, by: str, now: datetime) -> int:
-    """Put the planned events back into the queue, before what has only arrived; how many. One that has changed since the plan
-    was made stays as it is."""
+    """Release the planned events; how many. One that has changed since the plan was made stays as it is."""
     done = 0
     for batch in _batches(plan.going):
         statements = [

@@ -1,6 +1,6 @@
 """Where an event stands that is not done: what `queue` holds, and the conditions that find it on the one index over that.
 
-    a number            it waits for the worker, in this order; 0 for one that was released, before all that have only arrived
+    a number            it waits for the worker: when it arrived, in unix microseconds, or `RELEASED`
     a name              parked until this is there: another object, a time, an encryption key; the same as in `awaits`
     "!parked <time>"    parked since then until a person does something
     "!rejected <time>"  rejected then
@@ -17,8 +17,9 @@ from typing import Any, Final
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
-RELEASED: Final = 0
-"""The place of an event that may try again: before everything that has only arrived."""
+RELEASED: Final = 2**62
+"""The place of an event that may try again. Behind every arrival: MongoDB steps over each entry that was taken off the index within
+the last five minutes, so what is looked for again and again must not stand before those (`Worker`)."""
 WAITING: Final[Mapping[str, Any]] = {"queue": {"$gte": 0}}
 """MongoDB compares within a type: this is true of numbers alone, as the next is of texts."""
 STUCK: Final[Mapping[str, Any]] = {"queue": {"$gte": ""}}
@@ -32,6 +33,7 @@ BACK_TO_THE_QUEUE: Final = {
 _OF_A_PERSON: Final = frozenset({"parked", "rejected"})
 _FORMER_INDEXES: Final = ("awaits_1", "stuck")
 _NO_SUCH_INDEX: Final = 27
+_FORMERLY_RELEASED: Final = 0
 
 
 def awaiting(names: Iterable[str]) -> dict[str, Any]:
@@ -58,7 +60,9 @@ def settled(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def ensure_standings(events: AsyncCollection[dict[str, Any]]) -> None:
-    """Stores made by a version that had an index for each condition: their parked and rejected events get their standing."""
+    """Stores made by a version that had an index for each condition: their parked and rejected events get their standing. And
+    those of one that released events to another place."""
+    await events.update_many({"queue": _FORMERLY_RELEASED}, {"$set": {"queue": RELEASED}})
     former = [name for name in await events.index_information() if name in _FORMER_INDEXES]
     if not former:
         return

@@ -16,7 +16,7 @@ from pymongo.read_concern import ReadConcern
 
 from gateway.errors import StoreUnavailable
 from gateway.events.group_commit import GroupCommit
-from gateway.events.standing import WAITING
+from gateway.events.standing import RELEASED
 
 DUPLICATE_KEY = 11000
 _WORK_FIELDS = dict.fromkeys(
@@ -139,18 +139,26 @@ class EventStore:
 
 
 async def waiting(events: AsyncCollection[dict[str, Any]], limit: int, *, after: int = -1) -> list[dict[str, Any]]:
-    """The events that have waited longest, at most `limit`, in order of arrival; only those that arrived after `after`.
+    """The events that have waited longest, at most `limit`, in order of arrival; only those that arrived after `after`."""
+    return await _claimed(events, {"$gt": after}, limit)
 
-    Read at majority, so that nothing is booked whose storing could still be undone.
-    """
+
+async def released(events: AsyncCollection[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """The events that may try again, at most `limit`."""
+    return await _claimed(events, {"$eq": RELEASED}, limit)
+
+
+async def _claimed(events: AsyncCollection[dict[str, Any]], place: dict[str, int], limit: int) -> list[dict[str, Any]]:
+    """Read at majority, so that nothing is booked whose storing could still be undone."""
     majority = events.with_options(read_concern=ReadConcern("majority"))
-    found = majority.find({"queue": {"$gt": after}}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit)
+    found = majority.find({"queue": place}, _WORK_FIELDS).sort("queue", ASCENDING).limit(limit)
     return await found.batch_size(limit).to_list()
 
 
 async def newest_arrival(events: AsyncCollection[dict[str, Any]]) -> int:
     """The place in the queue of the event that came last of those that wait; 0 when none does."""
-    newest = await events.find_one(WAITING, {"_id": 0, "queue": 1}, sort=[("queue", pymongo.DESCENDING)])
+    arrived = {"queue": {"$gte": 0, "$lt": RELEASED}}
+    newest = await events.find_one(arrived, {"_id": 0, "queue": 1}, sort=[("queue", pymongo.DESCENDING)])
     return int(newest["queue"]) if newest else 0
 
 

@@ -112,7 +112,7 @@ class Writes:
     collection: str
     inserts: Sequence[dict[str, Any]] = ()
     replacements: Sequence[dict[str, Any]] = ()
-    """Of documents that exist, with every field that changes; one that does not exist is a refusal."""
+    """Of documents that exist, whole; one that does not exist is a refusal."""
     upserts: Sequence[dict[str, Any]] = ()
     updates: Sequence[dict[str, Any]] = ()
 
@@ -121,10 +121,11 @@ class Writes:
         that the worker does. The transaction under way waits for it, which costs less than was saved.
         """
         if self.inserts:
-            yield Command({"insert": self.collection, "documents": list(self.inserts)}, None)
+            yield Command({"insert": self.collection, "documents": self.inserts}, None)
         if self.replacements:
-            statements = [_set_all(new) for new in self.replacements]
-            yield Command({"update": self.collection, "updates": statements}, len(statements))
+            yield Command(
+                {"update": self.collection, "updates": [_replaced(self.replacements)]}, len(self.replacements)
+            )
         upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in self.upserts]
         if upserts or self.updates:
             yield Command({"update": self.collection, "updates": [*upserts, *self.updates]}, None)
@@ -138,10 +139,13 @@ class Command:
     matches: int | None
 
 
-def _set_all(document: dict[str, Any]) -> dict[str, Any]:
-    """The statement that sets every field. MongoDB then writes only what differs, and looks at no index of what does not: two
-    thirds of the cost of replacing the document."""
-    return {"q": {"_id": document["_id"]}, "u": {"$set": _changing(document, ("_id",))}}
+def _replaced(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One statement that makes each of these documents what it is here. Each finds itself in the list by its `_id`, and MongoDB
+    writes only what differs, and looks at no index of what does not. A statement for each of them takes a quarter longer, as
+    `$set` of every field too: most of it is spent on the statement."""
+    ids = [document["_id"] for document in documents]
+    own = {"$arrayElemAt": [{"$literal": documents}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
+    return {"q": {"_id": {"$in": ids}}, "u": [{"$replaceWith": own}], "multi": True}
 
 
 class LedgerStore:
@@ -242,8 +246,8 @@ def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_se
     wallets = {key: _wallet_document(books.wallets[key], at) for key in books.changed_wallets}
     objects = {key: _object_document(books.objects[key], at) for key in books.changed_objects}
     return [
-        _by_novelty("wallets", wallets, books.wallets_before, _FIXED_OF_WALLETS),
-        _by_novelty("objects", objects, books.objects_before, _FIXED_OF_OBJECTS),
+        _by_novelty("wallets", wallets, books.wallets_before),
+        _by_novelty("objects", objects, books.objects_before),
         Writes(
             "transactions",
             inserts=[_transaction_document(each, seq, at) for seq, each in enumerate(transactions, start=first_seq)],
@@ -251,29 +255,13 @@ def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_se
     ]
 
 
-def _by_novelty(
-    collection: str, documents: dict[str, dict[str, Any]], before: frozenset[str], fixed: frozenset[str]
-) -> Writes:
-    """New ones are inserted, which costs MongoDB a third of what an upsert does; of the others all but the `fixed` fields
-    are set."""
+def _by_novelty(collection: str, documents: dict[str, dict[str, Any]], before: frozenset[str]) -> Writes:
+    """New ones are inserted, which costs MongoDB a third of what an upsert does; the others are replaced."""
     return Writes(
         collection,
         inserts=[document for key, document in documents.items() if key not in before],
-        replacements=[_changing(document, fixed) for key, document in documents.items() if key in before],
+        replacements=[document for key, document in documents.items() if key in before],
     )
-
-
-_FIXED_OF_WALLETS: Final = frozenset({"owner", "currency", "partition"})
-_FIXED_OF_OBJECTS: Final = frozenset({"kind", "source", "object_id", "first_event_id"})
-"""Given once, with the document."""
-
-
-def _changing(document: dict[str, Any], fixed: Iterable[str]) -> dict[str, Any]:
-    """Copied whole and then lessened, which costs a quarter of choosing name by name."""
-    changing = document.copy()
-    for name in fixed:
-        del changing[name]
-    return changing
 
 
 def _wallets_touched(event: PaymentEvent, objects: dict[str, ProviderObject]) -> list[str]:

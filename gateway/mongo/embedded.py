@@ -35,6 +35,15 @@ POLL_S: Final = 0.05
 OPLOG_MB: Final = 1024
 CACHE_MB_MIN: Final = 256
 CACHE_MB_MAX: Final = 4_096
+EVICTION: Final = {
+    "eviction_updates_target": 30,
+    "eviction_updates_trigger": 50,
+    "eviction_dirty_target": 40,
+    "eviction_dirty_trigger": 60,
+}
+"""Percent of the cache that may be changed and not yet written before MongoDB starts to write it, and before whoever changes more
+has to help. By default it starts at 2.5, and writes a page that takes events many times between two checkpoints, which write it
+anyway (DECISIONS 41). Durable is what the journal holds."""
 PORTS: Final = range(15_000, 32_000)
 """Below Linux's range for outgoing connections (32768 up): there, a client that retries while mongod is down can be
 given mongod's port as its own, connect to itself and so keep the port."""
@@ -183,6 +192,7 @@ def _argv(program: Path, home: Home, *, port: int, cache_mb: int) -> list[str]:
         "--keyFile": home.key,
         "--oplogSize": OPLOG_MB,
         "--wiredTigerCacheSizeGB": cache_mb / 1024,
+        "--wiredTigerEngineConfigString": ",".join(f"{name}={percent}" for name, percent in EVICTION.items()),
         "--logpath": home.log,
     }
     parameters = {

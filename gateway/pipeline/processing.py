@@ -172,7 +172,7 @@ class Processing:
         return self._booked_at
 
     def _releases(self, settled: Sequence[_Settled], changed: set[str]) -> list[dict[str, Any]]:
-        """Send parked events back to the front of the queue when what they wait for has changed."""
+        """Release parked events when what they wait for has changed."""
         self._awaited |= {each.awaits for each in settled if each.awaits}
         free = sorted(self._awaited & changed)
         if not free:

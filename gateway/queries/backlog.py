@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from gateway.events.standing import WAITING
+from gateway.monitoring.components import WORKER
 from gateway.queries.reading import READ_S_MAX, Answer, Database, answered_within
 
 COUNTED_MAX: Final = 1_000_000
@@ -20,9 +20,11 @@ class Backlog(Answer):
 
 
 async def backlog(database: Database, *, now: datetime, within_s: float = READ_S_MAX) -> Backlog:
-    """Counted on the sparse index over `queue`."""
-    queued = dict(WAITING)
+    """Counted on the sparse index over `queue`, from where the worker has told that all is settled: MongoDB steps over every entry
+    that was taken off the index in the last minutes. An event that came late is counted again when the worker comes across it."""
     with answered_within(within_s):
+        told = await database.components.find_one({"_id": WORKER}, {"settled_to": 1})
+        queued = {"queue": {"$gt": told["settled_to"] if told else -1}}
         waiting = await database.events.count_documents(queued, limit=COUNTED_MAX)
         oldest = await database.events.find_one(queued, {"received_at": 1}, sort=[("queue", 1)])
     received_at = oldest["received_at"] if oldest else None

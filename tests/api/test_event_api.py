@@ -7,6 +7,8 @@ import pytest
 from seeded_store import TRANSFER_EVENT, event, event_id
 from served import InGateway, Served
 
+from gateway.events.standing import RELEASED
+
 PARKED = event_id("stripe", "evt_parked")
 
 
@@ -72,7 +74,7 @@ def test_an_event_is_replayed_and_it_is_known_by_whom(in_gateway: InGateway) -> 
         assert (response.status_code, response.json()) == (202, {"event_id": PARKED, "outcome": "waiting"})
         stored = await served.database.events.find_one({"_id": PARKED})
         assert stored is not None
-        assert (stored["queue"], "outcome" in stored) == (0, False)
+        assert (stored["queue"], "outcome" in stored) == (RELEASED, False)
         by = f"key {key.split('_')[1]} (test)"
         assert stored["replay"]["by"] == by
         (act,) = (await ask(served, f"/monitoring/acts?act=event&subject={PARKED}", key)).json()["acts"]

@@ -13,6 +13,7 @@ from gateway.audit.schedule import audit_apart
 from gateway.encryption import REFRESH_S, Cipher, add_key, keep_fresh, new_key_text, open_cipher
 from gateway.errors import CannotDecrypt
 from gateway.events.at_rest import of_incident, plain_body, release_opened, retry_unread, sealed_body
+from gateway.events.standing import RELEASED
 from gateway.events.store import Appended
 from gateway.ingress.delivery import Delivery, VerifiedDelivery
 from gateway.ingress.identity import identify
@@ -135,11 +136,11 @@ def test_a_worker_releases_by_itself_what_its_keys_open_again(mongo_uri: str, da
         stop = asyncio.Event()
         task = asyncio.create_task(retry_unread(database["events"], CIPHER, stop))
         async with asyncio.timeout(30):
-            while (await _event(database, "t1"))["queue"] != 0:
+            while (await _event(database, "t1"))["queue"] != RELEASED:
                 await asyncio.sleep(0.02)
             stop.set()
             await task
-        assert (await _event(database, "t1"))["queue"] == 0
+        assert (await _event(database, "t1"))["queue"] == RELEASED
 
     on_database(mongo_uri, database_name, story)
 

@@ -9,7 +9,7 @@ from booked_store import NOW, Booking, Document, audit, on_database, razorpay, s
 
 from gateway.clock import utc
 from gateway.events.replay import REPLAYS_KEPT_MAX, Skip, plan_replay, put_back
-from gateway.events.store import waiting
+from gateway.events.store import released, waiting
 from gateway.queries.reading import Database
 
 LATER = utc(NOW + 3_600)
@@ -262,7 +262,7 @@ def test_a_parked_event_that_is_replayed_in_vain_waits_as_before(mongo_uri: str,
 
 
 def test_the_worker_reads_what_a_replay_needs(mongo_uri: str, database_name: str) -> None:
-    """Its own way of claiming brings along what was, and how often it failed; replays go before what has only arrived."""
+    """Its own way of claiming brings along what was, and how often it failed; replays are claimed apart."""
 
     async def tale(database: Database) -> None:
         event = transfer("t1", "alice", "bob", "1.00")
@@ -271,7 +271,7 @@ def test_the_worker_reads_what_a_replay_needs(mongo_uri: str, database_name: str
         await database["events"].insert_one(transfer("t2", "alice", "bob", "1.00"))
         plan = await plan_replay(database["events"], [event["_id"]], ignore_seen=True, alone=True)
         await put_back(database["events"], plan, by="olga", now=LATER)
-        first, _ = await waiting(database["events"], 10)
+        (first,) = await released(database["events"], 10)
         assert (first["_id"], first["tries"], first["replay"]["outcome"]) == (event["_id"], 2, "applied")
 
     on_database(mongo_uri, database_name, tale)

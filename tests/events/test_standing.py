@@ -9,6 +9,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from gateway.events.standing import (
     PARKED,
+    RELEASED,
     STUCK,
     WAITING,
     awaiting,
@@ -48,7 +49,7 @@ FOUND: dict[str, tuple[dict[str, Any], set[str]]] = {
 async def _events(database: Any) -> Any:
     events = database["events"]
     await events.create_index("queue", sparse=True)
-    await events.insert_many([{"_id": "arrived", "queue": 17}, {"_id": "released", "queue": 0}])
+    await events.insert_many([{"_id": "arrived", "queue": 17}, {"_id": "released", "queue": RELEASED}])
     for name, ending in ENDED.items():
         await events.insert_one({"_id": name, "queue": 5})
         await events.update_one({"_id": name}, settled({**ending, "settled_at": NOON}))
@@ -84,12 +85,14 @@ def test_a_store_of_an_earlier_version_is_brought_up(mongo_uri: str, database_na
         events = await _events(database)
         expected = await events.find_one({"_id": ending})
         await events.update_many({"outcome": {"$exists": True}}, {"$unset": {"queue": ""}})
+        await events.update_one({"_id": "released"}, {"$set": {"queue": 0}})
         await events.create_index([("awaits", ASCENDING)], sparse=True)
         stuck = {"outcome": {"$in": ["parked", "rejected"]}}
         await events.create_index([("settled_at", DESCENDING)], name="stuck", partialFilterExpression=stuck)
         for _ in range(2):
             await ensure_standings(events)
             assert await events.find_one({"_id": ending}) == expected
+            assert (await events.find_one({"_id": "released"}))["queue"] == RELEASED
             assert set(await events.index_information()) == {"_id_", "queue_1"}
 
     _on(mongo_uri, database_name, story)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from seeded_store import NOW, Ask, transaction
 from seeded_store import leg as posted
 
+from gateway.events.standing import RELEASED
 from gateway.money import AMOUNT_MINOR_MAX
 from gateway.queries.backlog import backlog
 from gateway.queries.metrics import PaymentMetrics, payment_metrics
@@ -76,6 +77,18 @@ def test_the_backlog_has_a_size_and_an_age(ask: Ask) -> None:
     """One event waits, since two minutes."""
     waiting = ask(lambda database: backlog(database, now=NOW))
     assert (waiting.waiting, waiting.more, waiting.oldest_age_s) == (1, False, 120.0)
+
+
+def test_the_backlog_is_counted_from_where_all_is_settled(empty: Ask) -> None:
+    """As the worker told it; what was released is behind every arrival."""
+
+    async def counted(database: Database) -> int:
+        places = (1, 2, 3, RELEASED)
+        await database.events.insert_many([{"_id": str(place), "queue": place, "received_at": NOW} for place in places])
+        await database.components.insert_one({"_id": "worker", "settled_to": 2})
+        return (await backlog(database, now=NOW)).waiting
+
+    assert empty(counted) == 2
 
 
 def test_without_a_backlog_nothing_is_old(empty: Ask) -> None:
