@@ -41,8 +41,7 @@ LATE_US: Final = 2_000_000
 """How much later than its neighbours an event may be stored and still be found by the next look, in microseconds of arrival."""
 LOOK_AT_ALL_S: Final = 10.0
 """Between two looks at the queue from its very beginning, for what came later than that, or by a clock that was set back. The other
-looks begin where all is settled: MongoDB steps over every entry that was taken off the index in the last five minutes, and a look
-from the beginning took 25 ms after 100,000 events."""
+looks begin where all is settled: MongoDB steps over every entry that was taken off the index lately (DECISIONS 42)."""
 
 
 class Worker:

@@ -12,6 +12,7 @@ from gateway.audit.report import Report, audit
 from gateway.encryption import open_cipher
 from gateway.errors import GatewayError
 from gateway.mongo.client import connect, reach
+from gateway.mongo.history import history_kept
 from gateway.settings import Settings, load_settings
 
 
@@ -27,7 +28,7 @@ def main() -> int:
 
 async def _audit(settings: Settings) -> Report:
     cipher = open_cipher(settings)
-    async with reach(settings) as uri, connect(uri, settings) as client:
+    async with reach(settings) as uri, connect(uri, settings) as client, history_kept(client, settings, uri):
         return await audit(client[settings.mongo_database], cipher)
 
 

@@ -1,7 +1,8 @@
 """One moment of the store, streamed: a pass reads everything as of the same instant while the writer goes on behind it.
 
 Memory stays that of one batch per stream: collections are read in the order of a common key and joined as they come, never
-held. MongoDB keeps what a snapshot needs for five minutes (`minSnapshotHistoryWindowInSeconds`), so each pass takes its own.
+held. MongoDB keeps what a snapshot needs for five minutes by default (`minSnapshotHistoryWindowInSeconds`), so each pass takes its
+own; a private one keeps it for as long as the audit lasts (gateway/mongo/history.py).
 """
 
 import asyncio

@@ -17,6 +17,7 @@ from gateway.audit.settlement import Amounts
 from gateway.cli.options import DataDir
 from gateway.encryption import open_cipher
 from gateway.mongo.client import connect, reach
+from gateway.mongo.history import history_kept
 from gateway.monitoring.logs import configure_logs
 from gateway.settings import Settings, load_settings
 
@@ -70,14 +71,14 @@ def reconcile(
 
 
 async def _audit(settings: Settings, acknowledged: Path | None) -> Report:
-    async with reach(settings) as uri, connect(uri, settings) as client:
+    async with reach(settings) as uri, connect(uri, settings) as client, history_kept(client, settings, uri):
         database = client[settings.mongo_database]
         told = _lines(acknowledged) if acknowledged else None
         return await run_audit(database, open_cipher(settings), acknowledged=told)
 
 
 async def _reconcile(settings: Settings, source: str, file: Path, amounts: Amounts) -> Reconciliation:
-    async with reach(settings) as uri, connect(uri, settings) as client:
+    async with reach(settings) as uri, connect(uri, settings) as client, history_kept(client, settings, uri):
         return await reconcile_export(client[settings.mongo_database], source=source, file=file, amounts=amounts)
 
 

@@ -4,6 +4,7 @@ binary      which mongod, and can it run?
 home        the private one's directory: lock, key, password, which process it is
 embedded    starts, restarts and stops the private one
 client      connects to either
+history     how long the private one keeps what was changed
 giving_way  what is not in a hurry goes behind what is, in there too
 """
 

@@ -44,6 +44,9 @@ EVICTION: Final = {
 """Percent of the cache that may be changed and not yet written before MongoDB starts to write it, and before whoever changes more
 has to help. By default it starts at 2.5, and writes a page that takes events many times between two checkpoints, which write it
 anyway (DECISIONS 41). Durable is what the journal holds."""
+HISTORY_PARAMETER: Final = "minSnapshotHistoryWindowInSeconds"
+HISTORY_S: Final = 5
+"""What was changed or deleted is kept so long, and longer while an audit reads (`history`)."""
 PORTS: Final = range(15_000, 32_000)
 """Below Linux's range for outgoing connections (32768 up): there, a client that retries while mongod is down can be
 given mongod's port as its own, connect to itself and so keep the port."""
@@ -197,6 +200,7 @@ def _argv(program: Path, home: Home, *, port: int, cache_mb: int) -> list[str]:
     }
     parameters = {
         "diagnosticDataCollectionEnabled": "false",
+        HISTORY_PARAMETER: HISTORY_S,
         # How long a primary that is told to stop looks for a successor; there is none.
         "shutdownTimeoutMillisForSignaledShutdown": 100,
     }

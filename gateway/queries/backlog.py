@@ -21,7 +21,7 @@ class Backlog(Answer):
 
 async def backlog(database: Database, *, now: datetime, within_s: float = READ_S_MAX) -> Backlog:
     """Counted on the sparse index over `queue`, from where the worker has told that all is settled: MongoDB steps over every entry
-    that was taken off the index in the last minutes. An event that came late is counted again when the worker comes across it."""
+    that was taken off the index lately. An event that came late is counted again when the worker comes across it."""
     with answered_within(within_s):
         told = await database.components.find_one({"_id": WORKER}, {"settled_to": 1})
         queued = {"queue": {"$gt": told["settled_to"] if told else -1}}
