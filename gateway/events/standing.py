@@ -18,8 +18,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
 RELEASED: Final = 2**62
-"""The place of an event that may try again. Behind every arrival: MongoDB steps over each entry that was taken off the index lately,
-so what is looked for again and again must not stand before those (DECISIONS 42)."""
+"""The place of an event that may try again. Behind every arrival: MongoDB steps over each entry that was taken off the index
+lately, so what is looked for again and again must not stand before those (DECISIONS 42)."""
 WAITING: Final[Mapping[str, Any]] = {"queue": {"$gte": 0}}
 """MongoDB compares within a type: this is true of numbers alone, as the next is of texts."""
 STUCK: Final[Mapping[str, Any]] = {"queue": {"$gte": ""}}
