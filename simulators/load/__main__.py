@@ -63,6 +63,10 @@ Crowded = Annotated[
     bool, typer.Option("--half-peak", help="Half the peak rate while a backlog is applied and reports are made.")
 ]
 Reported = Annotated[bool, typer.Option("--reports", help="The peak beside reports and alone, in turns.")]
+Typed = Annotated[
+    bool,
+    typer.Option("--typed", help="With --half-peak and --reports: reports as typed into a terminal, not the worker's."),
+]
 Url = Annotated[str | None, typer.Option(help="A running gateway, http://host:port; its secrets from the environment.")]
 Rate = Annotated[float | None, typer.Option(min=0.1, max=100_000, help="Events per second; default: the peak.")]
 Wallets = Annotated[int, typer.Option(min=2, max=1_000_000, help="Wallets that take part; 2 are a hot pair.")]
@@ -81,6 +85,7 @@ def main(
     flat: Flat = None,
     half_peak: Crowded = False,
     reports: Reported = False,
+    typed: Typed = False,
     url: Url = None,
     rate: Rate = None,
     wallets: Wallets = 1_000,
@@ -98,7 +103,7 @@ def main(
         )
     analyse = with_analysis or not (apply_only or hot or flat)
     connections = concurrency or min(CONNECTIONS_PER_WEB * web, CONNECTIONS_MAX)
-    options = Options(seconds, connections, rate, wallets, source.value, web, analyse)
+    options = Options(seconds, connections, rate, wallets, source.value, web, analyse, typed)
     console = Console(stderr=True)
     try:
         with console.status("starting") as status:

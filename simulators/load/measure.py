@@ -48,6 +48,8 @@ class Options:
     source: str = "payments"
     web: int = 1
     analyse: bool = True
+    typed: bool = False
+    """Reports as a person types them, where some are made."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Load:
         with paused_worker(gateway):
             self._announce("building a backlog")
             self._send(gateway, self._options.seconds)
-        with reports_beside(gateway) as made:
+        with reports_beside(gateway, typed=self._options.typed) as made:
             self._announce(f"half the peak, {peak / 2:,.0f} a second")
             stolen = stolen_since_now()
             done = self._send(gateway, self._options.seconds, rate=peak / 2)
@@ -201,7 +203,7 @@ class Load:
         stolen = stolen_since_now()
         reports = 0
         for number in range(1, REPORT_ROUNDS + 1):
-            with reports_beside(gateway) as made:
+            with reports_beside(gateway, typed=self._options.typed) as made:
                 self._announce(f"beside reports, {number} of {REPORT_ROUNDS}")
                 turns.first.append(self._send(gateway, self._options.seconds).accepted_per_s)
                 reports += made()
