@@ -37,7 +37,7 @@ some senders wait longer for large ones; but each event of a batch of 100 costs 
 what the senders lack most on a busy machine is a processor."""
 AHEAD_MAX: Final = 50
 """Batches claimed by arrival before the queue is looked at again for what came late or was released."""
-LATE_US: Final = 2_000_000
+LATE_US: Final = 5_000_000
 """How much later than its neighbours an event may be stored and still be found by the next look, in microseconds of arrival."""
 LOOK_AT_ALL_S: Final = 10.0
 """Between two looks at the queue from its very beginning, for what came later than that, or by a clock that was set back. The other
@@ -186,7 +186,7 @@ class Worker:
         """One batch from the beginning of the queue, halved around what cannot be settled."""
         await self._processing.start()
         again = await released(self._events, self._batch_max)
-        await self._processing.process(again or await waiting(self._events, self._batch_max, after=self._settled_to))
+        await self._processing.process(again or await waiting(self._events, self._batch_max))
 
 
 class _Writing:

@@ -171,6 +171,23 @@ def test_an_event_far_behind_what_is_settled_is_found(
     on_database(mongo_uri, database_name, story)
 
 
+def test_a_poisoned_event_far_behind_what_is_settled_stops_nobody(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for where it stands."""
+    monkeypatch.setattr("gateway.worker.LOOK_AT_ALL_S", 0.3)
+
+    async def story(database: Database) -> None:
+        async with _working(database):
+            await database["events"].insert_one(transfer("ahead", "alice", "bob", "1.00") | {"queue": LATE})
+            await _until_settled(database)
+            await database["events"].insert_many([poisoned(event) for event in _payments(2)])
+            await _until_settled(database)
+        assert await database["events"].count_documents({"outcome": "parked"}) == 2
+
+    on_database(mongo_uri, database_name, story)
+
+
 def test_the_worker_says_up_to_where_all_is_settled(mongo_uri: str, database_name: str) -> None:
     """By the arrivals that it settled, less what may still come late; not by what was released, and nothing before it began."""
 
