@@ -1,6 +1,5 @@
-"""Work in a process of its own: in our session, at its own priority, and gone when its time is over."""
+"""Work in a process of its own: in our session, at its own priority, and gone when its time is over. On the worker's event loop."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from running_gateway import until
 
 from gateway.monitoring.apart import run_apart
@@ -34,7 +34,7 @@ def test_it_is_in_our_session_and_a_process_group_of_its_own(module: Modules) ->
         "print(os.getsid(0), os.getpgid(0) == os.getpid(), os.environ['MARK'], sys.argv[1:])\n"
         "print('first', file=sys.stderr)\nprint('last', file=sys.stderr)\nsys.exit(3)\n"
     )
-    ended = asyncio.run(run_apart("work", "a", "b", environment=environment, niceness=7, within_s=30))
+    ended = uvloop.run(run_apart("work", "a", "b", environment=environment, niceness=7, within_s=30))
     assert (ended.code, ended.output.decode().strip()) == (3, f"{os.getsid(0)} True here ['a', 'b']")
     assert ended.last_error == "last"
 
@@ -47,7 +47,7 @@ def test_its_priority_is_the_one_that_was_asked_for(module: Modules) -> None:
         "while os.getpriority(os.PRIO_PROCESS, 0) != 7 and time.monotonic() < end: time.sleep(0.01)\n"
         "print(os.getpriority(os.PRIO_PROCESS, 0))\n"
     )
-    ended = asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=30))
+    ended = uvloop.run(run_apart("work", environment=environment, niceness=7, within_s=30))
     assert ended.output.split() == [b"7"]
 
 
@@ -76,7 +76,7 @@ def test_its_time_is_bounded(module: Modules, tmp_path: Path) -> None:
         f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
     )
     with pytest.raises(TimeoutError):
-        asyncio.run(run_apart("work", environment=environment, niceness=7, within_s=5))
+        uvloop.run(run_apart("work", environment=environment, niceness=7, within_s=5))
     pid = int((tmp_path / "pid").read_text())
     until(lambda: not _is_there(pid), within_s=10, what="it is gone")
 
