@@ -33,6 +33,19 @@ async def _working(
 ) -> AsyncIterator[Lease]:
     """A worker as a process runs it, for as long as the block lasts."""
     lease = Lease(database, lease_s=lease_s)
+    async with _running(_worker(database, lease, batch_max=batch_max, lease_s=lease_s, store=store, analyse=analyse)):
+        yield lease
+
+
+def _worker(
+    database: Database,
+    lease: Lease,
+    *,
+    batch_max: int = 10,
+    lease_s: float = 0.6,
+    store: type[LedgerStore] = LedgerStore,
+    analyse: bool,
+) -> Worker:
     processing = Processing(
         database,
         store(database, lease),
@@ -40,11 +53,15 @@ async def _working(
         clock=system_clock,
         scoring=Scoring(database, narrate_from_score=60, model_configured=False) if analyse else None,
     )
-    worker = Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
+    return Worker(database, lease, processing, batch_max=batch_max, lease_s=lease_s)
+
+
+@asynccontextmanager
+async def _running(worker: Worker) -> AsyncIterator[None]:
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     try:
-        yield lease
+        yield
     finally:
         stop.set()
         async with asyncio.timeout(30):
@@ -194,17 +211,11 @@ def test_the_worker_says_up_to_where_all_is_settled(mongo_uri: str, database_nam
     async def story(database: Database) -> None:
         events = [{**event, "queue": LATE + number} for number, event in enumerate(_payments(25))]
         again = transfer("again", "alice", "bob", "1.00") | {"queue": RELEASED}
-        lease = Lease(database, lease_s=5)
-        store = LedgerStore(database, lease)
-        processing = Processing(database, store, cipher=CIPHER, clock=system_clock, scoring=None)
-        worker = Worker(database, lease, processing, batch_max=10, lease_s=5)
+        worker = _worker(database, Lease(database, lease_s=0.6), analyse=False)
         assert worker.state() == {"settled_to": -1}
         await database["events"].insert_many([again, *events])
-        stop = asyncio.Event()
-        running = asyncio.create_task(worker.run(stop))
-        await _until_settled(database)
-        stop.set()
-        await running
+        async with _running(worker):
+            await _until_settled(database)
         assert worker.state() == {"settled_to": LATE + 24 - LATE_US}
 
     on_database(mongo_uri, database_name, story)
