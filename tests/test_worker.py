@@ -12,7 +12,8 @@ from pymongo.errors import WriteConcernError
 from gateway.clock import system_clock
 from gateway.events.standing import RELEASED
 from gateway.ledger.lease import Lease
-from gateway.ledger.store import LedgerStore, WriteRefused, Writes
+from gateway.ledger.store import LedgerStore, WriteRefused
+from gateway.ledger.writes import Writes
 from gateway.pipeline import Processing
 from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database

@@ -11,7 +11,7 @@ Somebody who can rewrite the whole database can also rewrite the whole chain.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -38,7 +38,7 @@ class Seal:
     ids: list[str] = field(default_factory=list)
     links: list[bytes] = field(default_factory=list)
 
-    def add(self, transaction: dict[str, Any]) -> None:
+    def add(self, transaction: Mapping[str, Any]) -> None:
         """The document as it will be stored, in the order of `seq`."""
         self.ids.append(transaction["_id"])
         self.links.append(link_of(self._link, transaction))
@@ -68,7 +68,7 @@ class Seal:
         )
 
 
-def link_of(previous: bytes, transaction: dict[str, Any]) -> bytes:
+def link_of(previous: bytes, transaction: Mapping[str, Any]) -> bytes:
     """The same for the same content, whatever its order: names sorted, times as RFC 3339."""
     canonical = orjson.dumps(transaction, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
     return hashlib.sha256(previous + canonical).digest()

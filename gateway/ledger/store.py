@@ -4,8 +4,7 @@ The writer alone changes these collections. `atomic` is the only way to write th
 transaction. Writes go as plain database commands with a list of statements: half the client-side cost of bulk operations.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -25,6 +24,7 @@ from gateway.ledger.lease import Lease
 from gateway.ledger.limits import NO_LIMITS, Limits
 from gateway.ledger.transaction import Transaction, leg_document
 from gateway.ledger.wallet import Wallet, suspense_owner, wallet_from, wallet_key
+from gateway.ledger.writes import Writes
 from gateway.recent import Recent
 
 log = get_logger(__name__)
@@ -100,52 +100,6 @@ class TransactionDocument(Document):
             IndexModel([("object", ASCENDING)]),
             IndexModel([("at", ASCENDING)]),
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """What one collection gets in a batch: new documents, whole documents by `_id`, and update statements.
-
-    All of them its own: they are encoded when they are written, and by then the next batch may be being prepared.
-    """
-
-    collection: str
-    inserts: Sequence[dict[str, Any]] = ()
-    replacements: Sequence[dict[str, Any]] = ()
-    """Of documents that exist, whole; one that does not exist is a refusal."""
-    upserts: Sequence[dict[str, Any]] = ()
-    updates: Sequence[dict[str, Any]] = ()
-
-    def commands(self) -> Iterator["Command"]:
-        """To be encoded all at once, with the message: half the cost of encoding one by one in advance, and a fourteenth of all
-        that the worker does. The transaction under way waits for it, which costs less than was saved.
-        """
-        if self.inserts:
-            yield Command({"insert": self.collection, "documents": self.inserts}, None)
-        if self.replacements:
-            yield Command(
-                {"update": self.collection, "updates": [_replaced(self.replacements)]}, len(self.replacements)
-            )
-        upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in self.upserts]
-        if upserts or self.updates:
-            yield Command({"update": self.collection, "updates": [*upserts, *self.updates]}, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One database command; `matches` is how many documents it must find, where that is known."""
-
-    body: dict[str, Any]
-    matches: int | None
-
-
-def _replaced(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One statement that makes each of these documents what it is here. Each finds itself in the list by its `_id`, and MongoDB
-    writes only what differs, and looks at no index of what does not. A statement for each of them takes a quarter longer, as
-    `$set` of every field too: most of it is spent on the statement."""
-    ids = [document["_id"] for document in documents]
-    own = {"$arrayElemAt": [{"$literal": documents}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
-    return {"q": {"_id": {"$in": ids}}, "u": [{"$replaceWith": own}], "multi": True}
 
 
 class LedgerStore:
@@ -225,7 +179,7 @@ class LedgerStore:
     async def _write(self, write: Writes, session: AsyncClientSession) -> None:
         """A refused statement raises `WriteRefused`, which is not retried: the same batch would be refused again."""
         for command in write.commands():
-            reply = await self._database.command(command.body, session=session)
+            reply = await self._database.command(command.body(), session=session)
             if reply.get("writeErrors"):
                 raise WriteRefused(reply["writeErrors"][0].get("code", 0))
             if command.matches is not None and reply["n"] != command.matches:

@@ -25,7 +25,7 @@ from gateway.insights.inactivity import HISTORY_DAYS, inactivity
 from gateway.insights.period_store import ALL, NAME, business_days, write_many_once, write_once
 from gateway.insights.wallet_weeks import WalletDay, week_findings
 from gateway.monitoring.passes import Turns
-from gateway.pipeline.unhurried import unhurried
+from gateway.unhurried import unhurried
 
 Database = AsyncDatabase[dict[str, Any]]
 log = get_logger(__name__)

@@ -27,10 +27,11 @@ from gateway.events.standing import BACK_TO_THE_QUEUE, PARKED, RELEASED, awaitin
 from gateway.events.standing import settled as ended
 from gateway.ledger.books import Applied
 from gateway.ledger.chain import ChainEnd, Seal
-from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
+from gateway.ledger.store import LedgerStore, WriteRefused, ledger_writes
+from gateway.ledger.writes import Writes
 from gateway.monitoring.metrics import SETTLED
 from gateway.pipeline.scoring import Scoring
-from gateway.pipeline.unhurried import unhurried
+from gateway.unhurried import unhurried
 from gateway.value import value
 
 log = get_logger(__name__)
@@ -138,8 +139,8 @@ class Processing:
         released = {document["_id"]: document for document in documents if document["queue"] == RELEASED}
         booked = ledger_writes(books, transactions, first_seq=self._end.next_seq, now=now)
         seal = Seal(self._end)
-        async for document in unhurried(booked[-1].inserts):
-            seal.add(document)
+        async for booking in unhurried(booked[-1].inserts):
+            seal.add(booking)
         writes = [
             *booked,
             Writes("seals", inserts=seal.documents(utc(now))),
@@ -148,6 +149,8 @@ class Processing:
                 "events", updates=[*_outcomes(settled, released, now), *self._releases(settled, books.changed_objects)]
             ),
         ]
+        for write in writes:
+            await write.encode()
         self._ledger.remember(books)
         self._end = seal.end
         return Prepared(writes, seal.end, Counter(each.outcome for each in settled))

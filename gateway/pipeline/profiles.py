@@ -20,7 +20,7 @@ from gateway.analysis.counterparty import Counterparty, counterparty_id
 from gateway.analysis.profile import Direction, Learned, Profile
 from gateway.events.store import DUPLICATE_KEY
 from gateway.insights.insight import CHARGEBACK, FIRST_MET, SUSPICIOUS, UNSCORED
-from gateway.ledger.store import Writes
+from gateway.ledger.writes import Writes
 from gateway.recent import Recent
 
 log = get_logger(__name__)

@@ -18,11 +18,11 @@ from gateway.errors import BadModel
 from gateway.events.event import PaymentEvent
 from gateway.insights.insight import CHARGEBACK, FIRST_MET, SUSPICIOUS, build_insight, build_insight_without_amount
 from gateway.ledger.books import Applied
-from gateway.ledger.store import Writes
 from gateway.ledger.transaction import Transaction
+from gateway.ledger.writes import Writes
 from gateway.pipeline.chargebacks import Paid, Payments, disputed, times, told
 from gateway.pipeline.profiles import Profiles, direction
-from gateway.pipeline.unhurried import unhurried
+from gateway.unhurried import unhurried
 
 log = get_logger(__name__)
 

@@ -39,7 +39,8 @@ def _wrap(control: Control, patch: Patch) -> None:
     from pymongo.asynchronous.client_session import AsyncClientSession  # noqa: PLC0415
 
     from gateway.events.store import EventStore  # noqa: PLC0415
-    from gateway.ledger.store import LedgerStore, Writes  # noqa: PLC0415
+    from gateway.ledger.store import LedgerStore  # noqa: PLC0415
+    from gateway.ledger.writes import Writes  # noqa: PLC0415
 
     insert = original(EventStore, "_insert")
     atomic = original(LedgerStore, "atomic")

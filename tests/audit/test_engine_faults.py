@@ -11,8 +11,9 @@ from gateway.audit.report import Report
 from gateway.events.event import PaymentEvent
 from gateway.ledger import books as engine
 from gateway.ledger.books import Books
-from gateway.ledger.store import LedgerStore, Writes
+from gateway.ledger.store import LedgerStore
 from gateway.ledger.wallet import Change, Wallet
+from gateway.ledger.writes import Writes
 from gateway.queries.reading import Database
 
 Ask = Callable[[Callable[[Database], Awaitable[Any]]], Any]

@@ -17,8 +17,9 @@ from gateway.events.group_commit import GroupCommit
 from gateway.events.store import Appended, EventStore
 from gateway.ledger.books import Applied, Books
 from gateway.ledger.lease import Lease
-from gateway.ledger.store import LedgerStore, Writes
+from gateway.ledger.store import LedgerStore
 from gateway.ledger.transaction import Transaction
+from gateway.ledger.writes import Writes
 from gateway.pipeline import processing
 from simulators.crash.control import FOLDER, Control
 

@@ -11,7 +11,8 @@ from gateway.errors import LeaseLost
 from gateway.events.event import PaymentEvent
 from gateway.events.normalise import normalise
 from gateway.ledger.lease import Lease
-from gateway.ledger.store import LedgerStore, WriteRefused, Writes, ledger_writes
+from gateway.ledger.store import LedgerStore, WriteRefused, ledger_writes
+from gateway.ledger.writes import REPLACED_AT_ONCE, Writes
 from gateway.pipeline.processing import is_about_content
 from gateway.queries.reading import Database
 
@@ -115,8 +116,8 @@ def test_a_refused_statement_leaves_nothing_of_its_batch(mongo_uri: str, databas
 def test_what_mongodb_cannot_hold_leaves_nothing_of_its_batch(
     mongo_uri: str, database_name: str, unheard_of: object
 ) -> None:
-    """It is found in the middle of the transaction, where it is encoded: a fault with the content, found by halving; and the
-    next batch is written at once."""
+    """It is found where it is encoded, ahead of the transaction or in the middle of it: a fault with the content, found by
+    halving; and the next batch is written at once."""
 
     async def story(database: Database) -> None:
         ledger = await _holder(database)
@@ -124,6 +125,9 @@ def test_what_mongodb_cannot_hold_leaves_nothing_of_its_batch(
         transaction = books.apply(_event("t1")).transaction
         assert transaction is not None
         bad = Writes("insights", inserts=[{"_id": "evt_1", "told": unheard_of}])
+        with pytest.raises((OverflowError, UnicodeEncodeError, BSONError)) as found:
+            await bad.encode()
+        assert is_about_content(found.value)
         with pytest.raises((OverflowError, UnicodeEncodeError, BSONError)) as failed:
             await ledger.atomic([*ledger_writes(books, [transaction], first_seq=1, now=NOW), bad], next_seq=2)
         assert is_about_content(failed.value)
@@ -131,6 +135,49 @@ def test_what_mongodb_cannot_hold_leaves_nothing_of_its_batch(
         async with asyncio.timeout(5):
             await _book(ledger, _event("t1"))
         assert await _counts(database) == {"wallets": 2, "objects": 1, "transactions": 1}
+
+    on_database(mongo_uri, database_name, story)
+
+
+@pytest.mark.parametrize("ahead", [True, False], ids=["encoded ahead", "encoded as it is sent"])
+def test_a_batch_of_many_documents_is_written_whole(mongo_uri: str, database_name: str, ahead: bool) -> None:
+    """More than one statement replaces, and more than is encoded without a pause; each document becomes its own new self."""
+
+    async def story(database: Database) -> None:
+        ledger = await _holder(database)
+        before = [{"_id": f"INR:{number}", "version": 1, "old": number} for number in range(2 * REPLACED_AT_ONCE + 30)]
+        after = [{"_id": document["_id"], "version": 2, "told": {"own": document["_id"]}} for document in before]
+        marks = [{"_id": "wallets", "floor": 7}]
+        for number, writes in enumerate(
+            [
+                [Writes("wallets", inserts=before)],
+                [Writes("wallets", replacements=after), Writes("marks", upserts=marks)],
+            ]
+        ):
+            for write in writes:
+                if ahead:
+                    await write.encode()
+            await ledger.atomic(writes, next_seq=number + 2)
+        assert await database["wallets"].find().sort("told.own", 1).to_list() == sorted(
+            after, key=lambda each: each["_id"]
+        )
+        assert await database["marks"].find().to_list() == marks
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_document_that_is_not_there_is_not_replaced(mongo_uri: str, database_name: str) -> None:
+    """What the writer remembers is not what is stored: the batch is refused."""
+
+    async def story(database: Database) -> None:
+        ledger = await _holder(database)
+        there = [{"_id": f"INR:{number}", "version": 1} for number in range(REPLACED_AT_ONCE + 1)]
+        await ledger.atomic([Writes("wallets", inserts=there)], next_seq=2)
+        changed = Writes("wallets", replacements=[*({**each, "version": 2} for each in there), {"_id": "INR:missing"}])
+        await changed.encode()
+        with pytest.raises(WriteRefused):
+            await ledger.atomic([changed], next_seq=3)
+        assert await database["wallets"].distinct("version") == [1]
 
     on_database(mongo_uri, database_name, story)
 
