@@ -146,7 +146,11 @@ class Processing:
             Writes("seals", inserts=seal.documents(utc(now))),
             *await self._insights(applied, seen_before=set(released), now=now),
             Writes(
-                "events", updates=[*_outcomes(settled, released, now), *self._releases(settled, books.changed_objects)]
+                "events",
+                updates=[
+                    *_outcomes(settled, released, [document["queue"] for document in documents], now),
+                    *self._releases(settled, books.changed_objects),
+                ],
             ),
         ]
         for write in writes:
@@ -205,8 +209,11 @@ def _summary(event_id: str, results: Sequence[Applied]) -> _Settled:
     return _Settled(event_id, results[0].outcome, results[0].reason)
 
 
-def _outcomes(settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]], now: float) -> list[dict[str, Any]]:
-    """One update statement per distinct ending, not one per event; but each replay and each fault has its own."""
+def _outcomes(
+    settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]], places: Sequence[int], now: float
+) -> list[dict[str, Any]]:
+    """One update statement per distinct ending, not one per event; but each replay and each fault has its own. `places` in the
+    queue of all of them."""
     alike: dict[tuple[Outcome, str, str | None], list[str]] = defaultdict(list)
     statements: list[dict[str, Any]] = []
     for each in settled:
@@ -219,8 +226,17 @@ def _outcomes(settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]
         fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
         if awaits:
             fields["awaits"] = awaits
-        statements.append({"q": {"_id": {"$in": event_ids}}, "u": ended(fields), "multi": True})
+        statements.append({**_found(event_ids, places), "u": ended(fields), "multi": True})
     return statements
+
+
+def _found(event_ids: Sequence[str], places: Sequence[int]) -> dict[str, Any]:
+    """How MongoDB finds these events of a batch: most of it by going along the queue, a few by their ids, which takes three times
+    as long for each."""
+    ids = {"_id": {"$in": event_ids}}
+    if len(event_ids) * 2 < len(places):
+        return {"q": ids}
+    return {"q": {"queue": {"$gte": min(places), "$lte": max(places)}, **ids}, "hint": {"queue": 1}}
 
 
 def _own_ending(each: _Settled, back: dict[str, Any], now: float) -> dict[str, Any]:
