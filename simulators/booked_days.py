@@ -132,7 +132,7 @@ async def _book(database: Database, known: _Known, events: list[PaymentEvent], e
         if transaction is not None:
             applied.append((event, transaction))
     now = max(event.occurred_at for event in events)
-    writes = ledger_writes(books, [each for _, each in applied], first_seq=end.next_seq, now=now)
+    writes = await ledger_writes(books, [each for _, each in applied], first_seq=end.next_seq, now=now)
     seal = Seal(end)
     for document in writes[-1].inserts:
         seal.add(document)

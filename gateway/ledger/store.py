@@ -26,6 +26,7 @@ from gateway.ledger.transaction import Transaction, leg_document
 from gateway.ledger.wallet import Wallet, suspense_owner, wallet_from, wallet_key
 from gateway.ledger.writes import Writes
 from gateway.recent import Recent
+from gateway.unhurried import unhurried
 
 log = get_logger(__name__)
 
@@ -194,17 +195,20 @@ class WriteRefused(Exception):
         self.code = code
 
 
-def ledger_writes(books: Books, transactions: Sequence[Transaction], *, first_seq: int, now: float) -> list[Writes]:
+async def ledger_writes(
+    books: Books, transactions: Sequence[Transaction], *, first_seq: int, now: float
+) -> list[Writes]:
     """What a folded batch changes, as writes for `LedgerStore.atomic`; the transactions come last."""
     at = utc(now)
-    wallets = {key: _wallet_document(books.wallets[key], at) for key in books.changed_wallets}
-    objects = {key: _object_document(books.objects[key], at) for key in books.changed_objects}
+    wallets = {key: _wallet_document(books.wallets[key], at) async for key in unhurried(list(books.changed_wallets))}
+    objects = {key: _object_document(books.objects[key], at) async for key in unhurried(list(books.changed_objects))}
+    booked = enumerate(transactions, start=first_seq)
     return [
         _by_novelty("wallets", wallets, books.wallets_before),
         _by_novelty("objects", objects, books.objects_before),
         Writes(
             "transactions",
-            inserts=[_transaction_document(each, seq, at) for seq, each in enumerate(transactions, start=first_seq)],
+            inserts=[_transaction_document(each, seq, at) async for seq, each in unhurried(list(booked))],
         ),
     ]
 

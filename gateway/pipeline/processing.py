@@ -137,7 +137,7 @@ class Processing:
             settled.append(_summary(document["_id"], [result for _, result in results]))
         transactions = [result.transaction for _, result in applied if result.transaction]
         released = {document["_id"]: document for document in documents if document["queue"] == RELEASED}
-        booked = ledger_writes(books, transactions, first_seq=self._end.next_seq, now=now)
+        booked = await ledger_writes(books, transactions, first_seq=self._end.next_seq, now=now)
         seal = Seal(self._end)
         async for booking in unhurried(booked[-1].inserts):
             seal.add(booking)

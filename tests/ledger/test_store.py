@@ -38,7 +38,7 @@ async def _book(ledger: LedgerStore, *events: PaymentEvent) -> None:
     books = await ledger.load(events)
     transactions = [applied.transaction for event in events if (applied := books.apply(event)).transaction]
     first_seq = ledger.lease.next_seq
-    writes = ledger_writes(books, [each for each in transactions if each], first_seq=first_seq, now=NOW)
+    writes = await ledger_writes(books, [each for each in transactions if each], first_seq=first_seq, now=NOW)
     await ledger.atomic(writes, next_seq=first_seq + len(transactions))
     ledger.remember(books)
 
@@ -97,7 +97,7 @@ def test_a_refused_statement_leaves_nothing_of_its_batch(mongo_uri: str, databas
         books = await ledger.load([_event("t1")])
         transaction = books.apply(_event("t1")).transaction
         assert transaction is not None
-        writes = [*ledger_writes(books, [transaction], first_seq=2, now=NOW), settled, bad]
+        writes = [*await ledger_writes(books, [transaction], first_seq=2, now=NOW), settled, bad]
         before = await _counts(database)
         with pytest.raises(WriteRefused):
             await ledger.atomic(writes, next_seq=3)
@@ -129,7 +129,7 @@ def test_what_mongodb_cannot_hold_leaves_nothing_of_its_batch(
             await bad.encode()
         assert is_about_content(found.value)
         with pytest.raises((OverflowError, UnicodeEncodeError, BSONError)) as failed:
-            await ledger.atomic([*ledger_writes(books, [transaction], first_seq=1, now=NOW), bad], next_seq=2)
+            await ledger.atomic([*await ledger_writes(books, [transaction], first_seq=1, now=NOW), bad], next_seq=2)
         assert is_about_content(failed.value)
         assert await _counts(database) == {"wallets": 0, "objects": 0, "transactions": 0}
         async with asyncio.timeout(5):
