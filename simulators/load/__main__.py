@@ -3,6 +3,8 @@
 import os
 import signal
 from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Final, NoReturn
 from urllib.parse import urlsplit
@@ -16,7 +18,7 @@ from simulators.load.measure import Load, Measurement, Options
 from simulators.load.presign import SECRET_SETTINGS
 from simulators.load.report import print_table, report
 from simulators.load.sender import SenderFailed
-from simulators.load.server import Server, ServerFailed, own_ceiling, own_gateway
+from simulators.load.server import Place, Server, ServerFailed, own_ceiling, own_gateway
 
 API_KEY_VARIABLE: Final = "GATEWAY_API_KEY"
 CONNECTIONS_PER_WEB: Final = 128
@@ -59,6 +61,10 @@ Flat = Annotated[
         min=1, max=100_000_000, help="Store so many events, then time the apply stage beside an empty gateway's."
     ),
 ]
+Restarted = Annotated[
+    int | None,
+    typer.Option(min=1, max=100_000_000, help="Store so many events, then stop and start, and kill and start."),
+]
 Crowded = Annotated[
     bool, typer.Option("--half-peak", help="Half the peak rate while a backlog is applied and reports are made.")
 ]
@@ -83,6 +89,7 @@ def main(
     with_analysis: Analysis = False,
     hot: Hot = False,
     flat: Flat = None,
+    restart: Restarted = None,
     half_peak: Crowded = False,
     reports: Reported = False,
     typed: Typed = False,
@@ -95,11 +102,11 @@ def main(
     """Load a gateway with distinct, pre-signed events from a process of its own, and say what it did.
 
     Without --url a gateway with a private MongoDB is started and removed again; each of --ceiling, --apply-only, --hot,
-    --flat, --half-peak and --reports needs that and stands alone.
+    --flat, --restart, --half-peak and --reports needs that and stands alone.
     """
-    if sum(map(bool, (url, ceiling, apply_only, hot, flat, half_peak, reports))) > 1:
+    if sum(map(bool, (url, ceiling, apply_only, hot, flat, restart, half_peak, reports))) > 1:
         raise typer.BadParameter(
-            "--url, --ceiling, --apply-only, --hot, --flat, --half-peak, --reports exclude each other"
+            "--url, --ceiling, --apply-only, --hot, --flat, --restart, --half-peak, --reports exclude each other"
         )
     analyse = with_analysis or not (apply_only or hot or flat)
     connections = concurrency or min(CONNECTIONS_PER_WEB * web, CONNECTIONS_MAX)
@@ -112,6 +119,8 @@ def main(
                 seen = _running(load, url, options)
             elif flat:
                 seen = _flat(load, options, flat)
+            elif restart:
+                seen = _restarted(load, options, restart)
             elif reports:
                 with own_gateway(web=options.web) as gateway:
                     seen = load.reported(gateway)
@@ -133,6 +142,12 @@ def _flat(load: Load, options: Options, stored: int) -> Measurement:
     web, analyse = options.web, options.analyse
     with own_gateway(web=web, analyse=analyse) as full, own_gateway(web=web, analyse=analyse) as fresh:
         return load.flat(full, fresh, stored=stored)
+
+
+def _restarted(load: Load, options: Options, stored: int) -> Measurement:
+    """Gateways of our own, one after the other in one directory."""
+    with TemporaryDirectory(prefix="gateway-load-") as directory:
+        return load.restarted(Place(Path(directory), options.web, options.analyse), stored=stored)
 
 
 def _own(load: Load, options: Options, *, ceiling: bool, apply_only: bool, hot: bool, half_peak: bool) -> Measurement:

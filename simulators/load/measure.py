@@ -7,6 +7,7 @@ backlog   the apply stage alone, without the analysis: a backlog is built with t
 hot       backlogs of one hot pair of wallets and of many, in turns
 flat      backlogs of a gateway that has stored much and of one that has stored little, in turns
 crowded   half the peak rate while the worker drains a backlog and a report is made
+restarted  a gateway that has stored much is stopped and started, and killed and started
 """
 
 import secrets
@@ -21,10 +22,10 @@ from typing import Final, Literal
 from simulators.load.backlog import drained, waiting
 from simulators.load.beside import reports_beside
 from simulators.load.neighbours import stolen_since_now
-from simulators.load.pause import paused_worker
+from simulators.load.pause import kill, paused_worker
 from simulators.load.presign import Traffic
 from simulators.load.sender import Plan, Slice, send
-from simulators.load.server import Server
+from simulators.load.server import Place, Server
 
 WARM_UP_S: Final = 1.0
 ROUNDS_MIN: Final = 3
@@ -33,6 +34,9 @@ REPORT_ROUNDS: Final = 5
 SLICE_MAX_S: Final = 5.0
 FILL_S: Final = 20.0
 HOT_WALLETS: Final = 2
+FIRST_S: Final = 0.2
+FIRST_PER_S: Final = 10.0
+"""The first events after a start: a few, so that it is not they that are waited for."""
 
 Announce = Callable[[str], None]
 
@@ -90,6 +94,14 @@ class Crowd:
     reports: int
 
 
+@dataclass(frozen=True)
+class Restart:
+    """Seconds from the start of a gateway with much stored until it takes webhooks, and until a new one has its insight."""
+
+    ready_s: float
+    insight_s: float
+
+
 @dataclass
 class Measurement:
     """What was seen. `main` is the slice that is reported; `applied_s` is how long its events took to be applied: from
@@ -103,6 +115,8 @@ class Measurement:
     comparison: Comparison | None = None
     turns: Turns | None = None
     crowd: Crowd | None = None
+    restarts: dict[str, Restart] = field(default_factory=dict)
+    """After a stop, and after everything was killed."""
     stolen: float | None = None
     """The share of the processors that other machines took away while that was measured."""
 
@@ -166,10 +180,7 @@ class Load:
         turns = Turns(("full", "fresh"))
         self._warm_up(full)
         self._warm_up(fresh)
-        while (taken := sum(slice_.accepted for slice_ in self._every)) < stored:
-            self._announce(f"{taken:,} of {stored:,} events stored")
-            self._send(full, FILL_S)
-            self._drained(full)
+        self._fill(full, stored)
         stolen = stolen_since_now()
         for _ in range(ROUNDS_MIN):
             seen = self._backlog(full, self._options.wallets)
@@ -177,6 +188,32 @@ class Load:
             turns.second.append(self._backlog(fresh, self._options.wallets).applied_per_s or 0.0)
         seen.turns, seen.stolen = turns, stolen()
         return seen
+
+    def restarted(self, place: Place, *, stored: int) -> Measurement:
+        """Store and apply events, then stop the gateway and start it again, and kill it and start it again."""
+        with place.serve() as gateway:
+            self._warm_up(gateway)
+            self._fill(gateway, stored)
+        restarts = {}
+        stolen = stolen_since_now()
+        for how in ("stop", "kill"):
+            self._announce(f"starting after a {how}")
+            began = monotonic()
+            with place.serve() as gateway:
+                ready_s = monotonic() - began
+                done = self._send(gateway, FIRST_S, rate=FIRST_PER_S)
+                restarts[how] = Restart(ready_s, self._drained(gateway) - began)
+                if how == "stop":  # the next one finds what a killed one leaves
+                    self._send(gateway, self._options.seconds)
+                    self._drained(gateway)
+                    kill(gateway)
+        return Measurement(done, self._every, restarts=restarts, stolen=stolen())
+
+    def _fill(self, gateway: Server, stored: int) -> None:
+        while (taken := sum(slice_.accepted for slice_ in self._every)) < stored:
+            self._announce(f"{taken:,} of {stored:,} events stored")
+            self._send(gateway, FILL_S)
+            self._drained(gateway)
 
     def crowded(self, gateway: Server) -> Measurement:
         """The peak, then half of it, beside a backlog that is being applied and reports that are being made."""

@@ -33,6 +33,7 @@ def report(seen: Measurement, options: Options) -> dict[str, Any]:
         **(_comparison(seen.comparison, seen.main) if seen.comparison else {}),
         **(_turns(seen.turns) if seen.turns else {}),
         **(_crowd(seen.crowd) if seen.crowd else {}),
+        **(_restarts(seen) if seen.restarts else {}),
         **_setting(options),
         **_machine(),
         "stolen_percent": None if seen.stolen is None else round(100 * seen.stolen, 1),
@@ -71,6 +72,11 @@ _ROWS = (
     ("peak, everything running", "peak_per_s", "events/s"),
     ("still waiting at the end", "waiting_after", "events"),
     ("reports made meanwhile", "reports_meanwhile", ""),
+    ("stored", "stored", "events"),
+    ("after a stop, ready again in", "ready_s_after_stop", "s"),
+    ("after a stop, a new insight in", "insight_s_after_stop", "s"),
+    ("after a kill, ready again in", "ready_s_after_kill", "s"),
+    ("after a kill, a new insight in", "insight_s_after_kill", "s"),
     ("connections", "connections", ""),
     ("paced at", "rate", "events/s"),
     ("web processes", "web", ""),
@@ -112,6 +118,14 @@ def _crowd(crowd: Crowd) -> dict[str, Any]:
         "waiting_after": crowd.waiting_after,
         "reports_meanwhile": crowd.reports,
     }
+
+
+def _restarts(seen: Measurement) -> dict[str, Any]:
+    numbers: dict[str, Any] = {"stored": sum(slice_.accepted for slice_ in seen.every)}
+    for how, restart in seen.restarts.items():
+        numbers[f"ready_s_after_{how}"] = round(restart.ready_s, 1)
+        numbers[f"insight_s_after_{how}"] = round(restart.insight_s, 1)
+    return numbers
 
 
 def _setting(options: Options) -> dict[str, Any]:

@@ -22,6 +22,8 @@ START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 40.0
 REQUEST_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
+LEASE_S_WITH_PAUSES: Final = "300"
+"""A lease that outlasts the pauses of the worker."""
 LOG_TAIL_BYTES: Final = 2_000
 
 _NOT_INHERITED: Final = {
@@ -83,15 +85,34 @@ def generated_secrets() -> dict[str, str]:
 def own_gateway(*, web: int, analyse: bool = True) -> Iterator[Server]:
     """A real gateway with a private MongoDB in a temporary directory, gone afterwards. Raises `ServerFailed`."""
     with TemporaryDirectory(prefix="gateway-load-") as directory:
-        data_dir = str(Path(directory, "data"))
-        served = Server("127.0.0.1", free_port(), generated_secrets())
-        options = ["--port", str(served.port), "--data-dir", data_dir, "--workers", str(web)]
-        environment = _environment(served.secrets) | {"ANALYSE": str(analyse).lower()}
-        with running(["gateway", "serve", *options], environment, served, Path(directory)) as process:
-            naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
-            printed = command(["gateway", "keys", "create", *naming], environment, directory)
-            key = printed.strip().splitlines()[-1]
-            yield replace(served, api_key=key, pid=process.pid, environment=environment | {"DATA_DIR": data_dir})
+        place = Place(Path(directory), web, analyse, settings={"LEASE_S": LEASE_S_WITH_PAUSES})
+        with place.serve() as gateway:
+            yield gateway
+
+
+@dataclass
+class Place:
+    """A directory in which gateways of our own run, one after the other, each with what the one before it stored."""
+
+    directory: Path
+    web: int
+    analyse: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Where the caller's environment says nothing."""
+    _served: Server = field(default_factory=lambda: Server("127.0.0.1", free_port(), generated_secrets()))
+
+    @contextmanager
+    def serve(self) -> Iterator[Server]:
+        """A gateway that answers. Raises `ServerFailed`."""
+        data_dir = str(self.directory / "data")
+        options = ["--port", str(self._served.port), "--data-dir", data_dir, "--workers", str(self.web)]
+        environment = {**self.settings, **_environment(self._served.secrets), "ANALYSE": str(self.analyse).lower()}
+        with running(["gateway", "serve", *options], environment, self._served, self.directory) as process:
+            if self._served.api_key is None:
+                naming = ["--name", "load", "--scopes", "ops:read", "--data-dir", data_dir]
+                printed = command(["gateway", "keys", "create", *naming], environment, str(self.directory))
+                self._served = replace(self._served, api_key=printed.strip().splitlines()[-1])
+            yield replace(self._served, pid=process.pid, environment=environment | {"DATA_DIR": data_dir})
 
 
 @contextmanager
@@ -129,15 +150,13 @@ def running(
 
 
 def _environment(source_secrets: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what must not pass, with our secrets, and what a measurement needs: limits too
-    wide to be reached, and a lease that outlasts the worker's pauses."""
+    """The caller's environment without what must not pass, with our secrets, and limits too wide to be reached."""
     inherited = {name: value for name, value in os.environ.items() if name.upper() not in _NOT_INHERITED}
     checkout = str(Path(__file__).resolve().parents[2])
     return {
         "RATE_LIMIT_WEBHOOKS": "100000000/minute",
         "RATE_LIMIT_MONITORING": "100000/minute",
         "LOG_LEVEL": "WARNING",
-        "LEASE_S": "300",
         **inherited,
         **{SECRET_SETTINGS[source]: secret for source, secret in source_secrets.items()},
         "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH")])),

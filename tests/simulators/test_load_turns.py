@@ -41,8 +41,23 @@ def test_two_situations_take_turns(options: tuple[str, ...], names: tuple[str, s
     assert told["ratio"] == pytest.approx(first[1] / second[1], abs=0.01)
 
 
+@pytest.mark.long
+def test_a_gateway_starts_again_after_a_stop_and_after_a_kill() -> None:
+    """With what it stored, and nothing that was accepted is lost on the way."""
+    told = measured("--restart", "50")
+    assert told["stored"] >= 50
+    for how in ("stop", "kill"):
+        assert 0 < told[f"ready_s_after_{how}"] <= told[f"insight_s_after_{how}"]
+
+
 @pytest.mark.parametrize(
-    "options", [("--hot", "--flat", "9"), ("--half-peak", "--apply-only"), ("--hot", "--url", "http://x")]
+    "options",
+    [
+        ("--hot", "--flat", "9"),
+        ("--half-peak", "--apply-only"),
+        ("--restart", "9", "--flat", "9"),
+        ("--hot", "--url", "http://x"),
+    ],
 )
 def test_one_measurement_at_a_time(options: tuple[str, ...]) -> None:
     """They would disturb each other."""
