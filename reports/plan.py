@@ -1,9 +1,12 @@
 """When a report is made regularly: what `gateway report --every` or the settings say, and when it is next due."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
+
+from pymongo.errors import DuplicateKeyError
 
 from gateway.errors import BadRequest
 from gateway.queries.reading import Database
@@ -12,6 +15,7 @@ from reports.period import zone_of
 
 _NAME: Final = "plan"
 COLLECTION: Final = "report_plans"
+DUE: Final = "due"
 
 
 class Every(StrEnum):
@@ -28,16 +32,30 @@ class Plan:
     at: time
     zone: str
 
+    @property
+    def told(self) -> dict[str, str]:
+        """As it is stored."""
+        return {"every": self.every.value, "at": self.at.strftime("%H:%M"), "zone": self.zone}
 
-async def store_plan(database: Database, plan: Plan) -> None:
-    """What the command says stands above the settings; the worker sees it within a minute."""
-    told = {"every": plan.every.value, "at": plan.at.strftime("%H:%M"), "zone": plan.zone}
-    await database[COLLECTION].update_one({"_id": _NAME}, {"$set": told}, upsert=True)
+
+async def store_plan(database: Database, plan: Plan, *, now: datetime) -> None:
+    """What the command says stands above the settings; the worker sees it within a minute, and what is due before that is due."""
+    await database[COLLECTION].update_one({"_id": _NAME}, {"$set": plan.told}, upsert=True)
+    await begin(database, plan, now=now)
 
 
 async def remove_plan(database: Database) -> None:
-    """Never, also where the settings say otherwise."""
+    """Never, also where the settings say otherwise. The same plan told again begins anew."""
     await database[COLLECTION].update_one({"_id": _NAME}, {"$set": {"every": "never"}}, upsert=True)
+    await database[COLLECTION].delete_one({"_id": DUE})
+
+
+async def begin(database: Database, plan: Plan, *, now: datetime) -> None:
+    """Note when it is due next, unless that is noted: another plan than the one before begins now."""
+    noted = {"plan": plan.told, "next_at": next_due(plan, now)}
+    with suppress(DuplicateKeyError):  # every time but the first
+        await database[COLLECTION].update_one({"_id": DUE}, {"$setOnInsert": noted}, upsert=True)
+    await database[COLLECTION].update_one({"_id": DUE, "plan": {"$ne": plan.told}}, {"$set": noted})
 
 
 async def read_plan(database: Database, settings: Settings) -> Plan | None:

@@ -6,11 +6,10 @@ not start with thirty.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 from structlog import get_logger
 
 from gateway.clock import Clock, pause, system_clock, utc
@@ -19,7 +18,7 @@ from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_aler
 from gateway.monitoring.apart import run_apart
 from gateway.queries.reading import Database
 from gateway.settings import Settings
-from reports.plan import COLLECTION, Every, Plan, next_due, read_plan
+from reports.plan import COLLECTION, DUE, Every, Plan, begin, next_due, read_plan
 from reports.shelf import tidy
 
 log = get_logger(__name__)
@@ -29,7 +28,6 @@ REPORT_S_MAX: Final = 3_600.0
 RETRY_AFTER: Final = timedelta(minutes=10)
 NICENESS: Final = 19
 PERIODS: Final = {Every.DAY: "last-day", Every.WEEK: "last-week", Every.MONTH: "last-month"}
-_DUE: Final = "due"
 
 MakeReport = Callable[[str, Plan], Awaitable[None]]
 """Makes the report of a period ("last-day") for a plan. Raises `ReportFailed`."""
@@ -63,7 +61,7 @@ async def report_once(database: Database, settings: Settings, plan: Plan, make: 
     except (ReportFailed, OSError) as failed:
         summary = f"The report of the {PERIODS[plan.every].replace('-', ' ')} was not made: {failed}"
         await raise_alert(database, Alert("report", "schedule", Severity.WARNING, summary, {}), now=now)
-        await database[COLLECTION].update_one({"_id": _DUE}, {"$set": {"next_at": now + RETRY_AFTER}})
+        await database[COLLECTION].update_one({"_id": DUE}, {"$set": {"next_at": now + RETRY_AFTER}})
         return False
     log.info("reported", every=plan.every.value, directory=str(settings.report_directory))
     await resolve_alerts(database, "report", still=[], now=now)
@@ -88,15 +86,11 @@ def report_apart(mongo_uri: str, settings: Settings) -> MakeReport:
 
 
 async def _claim(database: Database, plan: Plan, *, now: datetime) -> bool:
-    """Whether a report is due and ours to make. A changed plan starts anew from now."""
-    told = {"every": plan.every.value, "at": plan.at.strftime("%H:%M"), "zone": plan.zone}
-    next_at = next_due(plan, now)
-    plans = database[COLLECTION]
-    with suppress(DuplicateKeyError):  # every time but the first
-        await plans.update_one({"_id": _DUE}, {"$setOnInsert": {"plan": told, "next_at": next_at}}, upsert=True)
-    await plans.update_one({"_id": _DUE, "plan": {"$ne": told}}, {"$set": {"plan": told, "next_at": next_at}})
-    due = {"_id": _DUE, "plan": told, "next_at": {"$lte": now}}
-    return (await plans.update_one(due, {"$set": {"next_at": next_at}})).modified_count == 1
+    """Whether a report is due and ours to make."""
+    await begin(database, plan, now=now)
+    due = {"_id": DUE, "plan": plan.told, "next_at": {"$lte": now}}
+    claimed = await database[COLLECTION].update_one(due, {"$set": {"next_at": next_due(plan, now)}})
+    return claimed.modified_count == 1
 
 
 async def _unless_stopped(stop: asyncio.Event, work: Awaitable[object]) -> None:

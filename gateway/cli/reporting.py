@@ -137,8 +137,9 @@ async def _plan(settings: Settings, every: Regularly, at: str | None) -> None:
             print("No report is made regularly any more.")
             return
         plan = Plan(Every(every.value), read_time(at or settings.report_at), settings.report_timezone)
-        await store_plan(database, plan)
-    due = next_due(plan, utc(system_clock()))
+        now = utc(system_clock())
+        await store_plan(database, plan, now=now)
+    due = next_due(plan, now)
     print(
         f"The worker makes a report of each {every.value} at {plan.at:%H:%M} ({plan.zone}), next on {due:%Y-%m-%d %H:%M} UTC,"
     )

@@ -51,7 +51,7 @@ def test_the_command_s_plan_stands_above_the_settings(fresh: Ledger) -> None:
 
     async def plans(database: Any) -> list[Plan | None]:
         found = [await read_plan(database, settings)]
-        await store_plan(database, SIX)
+        await store_plan(database, SIX, now=NOON)
         found.append(await read_plan(database, settings))
         await remove_plan(database)
         return [*found, await read_plan(database, settings)]
@@ -95,6 +95,24 @@ def test_of_two_workers_one_makes_each_report(fresh: Ledger, tmp_path: Path) -> 
     assert made == ["last-day", "last-day"]
     assert alerts == []
     assert (tmp_path / "index.html").exists()
+
+
+def test_a_report_planned_a_moment_before_its_time_is_made(fresh: Ledger, tmp_path: Path) -> None:
+    """The worker looks at the plan only after that time; it makes the report that the command named all the same. And a plan that
+    was taken back and is told again makes none for the time between."""
+    six = NOON + timedelta(hours=18)
+
+    async def plan(database: Any) -> None:
+        await store_plan(database, SIX, now=six - timedelta(seconds=5))
+
+    async def again(database: Any) -> None:
+        await remove_plan(database)
+        await store_plan(database, SIX, now=six + timedelta(days=30))
+
+    fresh.run(plan)
+    assert regularly(fresh, tmp_path, [six + timedelta(seconds=9)]) == (["last-day"], [])
+    fresh.run(again)
+    assert regularly(fresh, tmp_path, [six + timedelta(days=30, hours=1)]) == ([], [])
 
 
 def test_a_report_that_fails_raises_an_alert_and_is_tried_again(fresh: Ledger, tmp_path: Path) -> None:
