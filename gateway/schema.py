@@ -6,6 +6,7 @@ from beanie import init_beanie
 from pymongo.asynchronous.database import AsyncDatabase
 
 from gateway.access.acts import ensure_acts
+from gateway.booked import ensure_booked
 from gateway.clock import system_clock, utc
 from gateway.encryption import Cipher
 from gateway.events.rejections import ensure_rejections
@@ -28,6 +29,7 @@ async def prepare(database: AsyncDatabase[dict[str, Any]], cipher: Cipher) -> No
         document_models=[EventDocument, WalletDocument, ObjectDocument, TransactionDocument, InsightDocument],
     )
     await ensure_standings(database["events"])
+    await ensure_booked(database)
     await ensure_rejections(database)
     await ensure_acts(database)
     await ensure_labels(database)

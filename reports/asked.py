@@ -31,12 +31,10 @@ class Asked:
         named = (("source", self.source), ("currency", self.currency), ("wallet", self.wallet))
         return ", ".join(f"{name} {value}" for name, value in named if value)
 
-    def transactions(self, **times: Any) -> Document:
-        """The condition on a transaction; `times` are bounds of `at`, as `gte=…, lt=…`."""
-        wanted: Document = {"at": {f"${name}": moment for name, moment in times.items()}}
-        if self.wallet:
-            wanted["wallets"] = self.wallet
-        return wanted | self.source_and_currency
+    @property
+    def transactions(self) -> Document:
+        """The condition on a transaction, whenever it was booked."""
+        return ({"wallets": self.wallet} if self.wallet else {}) | self.source_and_currency
 
     @property
     def source_and_currency(self) -> Document:

@@ -86,7 +86,7 @@ async def read_flows(reading: Reading, period: Period, *, hours: bool = True) ->
     """Of the transactions booked in the period that the filters let through."""
     flows = Flows()
     for since, until in slices(period):
-        for row in await reading.rows("transactions", _pipeline(reading, since, until, period.zone, hours=hours)):
+        for row in await reading.rows("transactions", await _pipeline(reading, since, until, period.zone, hours=hours)):
             flows.add(row)
         reading.step_done("booked")
     return flows
@@ -100,9 +100,9 @@ def slices(period: Period, slices_max: int = SLICES_MAX) -> Iterator[tuple[datet
     return zip(starts, [*starts[1:], period.until], strict=True)
 
 
-def _pipeline(reading: Reading, since: datetime, until: datetime, zone: str, *, hours: bool) -> Pipeline:
+async def _pipeline(reading: Reading, since: datetime, until: datetime, zone: str, *, hours: bool) -> Pipeline:
     """The kind "state" is left out: an object's state changed and no money moved."""
-    wanted = reading.asked.transactions(gte=since, lt=until) | {"kind": {"$ne": "state"}}
+    wanted = await reading.transactions(gte=since, lt=until) | {"kind": {"$ne": "state"}}
     local = {"date": "$at", "timezone": zone}
     key: Document = {
         "currency": "$currency",

@@ -39,8 +39,7 @@ async def read_history(reading: Reading) -> ByDay:
 
 
 async def _days_before(reading: Reading, period: Period) -> list[date]:
-    wanted = reading.asked.source_and_currency | ({"wallets": reading.asked.wallet} if reading.asked.wallet else {})
-    first = await reading.database["transactions"].find_one(wanted, {"at": 1}, sort=[("seq", 1)])
+    first = await reading.database["transactions"].find_one(reading.asked.transactions, {"at": 1}, sort=[("seq", 1)])
     if first is None or first["at"] >= period.since:
         return []
     began, last = period.local(first["at"]).date(), period.local(period.since).date() - timedelta(days=1)

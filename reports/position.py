@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.booked import last_seq
 from gateway.events.standing import WAITING
-from gateway.queries.past import last_seq
 from gateway.queries.reading import Database
 
 LINK_BYTES: Final = 32

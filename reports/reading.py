@@ -15,6 +15,7 @@ from typing import Any, Final
 import pymongo
 from pymongo.errors import PyMongoError
 
+from gateway.booked import booked
 from gateway.errors import StoreUnavailable
 from gateway.queries.reading import Database
 from reports.asked import Asked
@@ -38,6 +39,11 @@ class Reading:
     asked: Asked
     now: datetime
     step_done: Callable[[str], None] = lambda _: None
+
+    async def transactions(self, **times: datetime) -> Document:
+        """The condition on the transactions that are asked for; `times` are bounds of when they were booked, as `gte=…, lt=…`."""
+        of_then = await booked(self.database, {f"${name}": moment for name, moment in times.items()})
+        return of_then | self.asked.transactions
 
     async def rows(self, collection: str, pipeline: Pipeline) -> list[Document]:
         """Every row of an aggregation that gives few. Groups beyond the server's 100 MB go to its disk."""

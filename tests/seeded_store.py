@@ -1,7 +1,7 @@
 """A small believable store, written in the shapes that the stages write, for everything that reads."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,6 +51,17 @@ def event(source: str, delivered_id: str, *, kind: str = "payment", minutes_ago:
     else:
         document["queue"] = int(received_at.timestamp() * 1_000)
     return document | fields
+
+
+async def book(database: Database, transactions: Sequence[Document]) -> None:
+    """These, in the order of their times as of their numbers, each with a seal that says when; a seal that proves nothing."""
+    await database.transactions.insert_many(transactions)
+    await database.seals.insert_many(
+        [
+            {"_id": each["seq"], "last_seq": each["seq"], "sealed_at": each["at"], "links": bytes(32)}
+            for each in transactions
+        ]
+    )
 
 
 def transaction(
@@ -182,7 +193,8 @@ async def seed(database: Database) -> None:
             stored_object("razorpay", "payment", "same", "CAPTURED", 100),
         ]
     )
-    await database.transactions.insert_many(
+    await book(
+        database,
         [
             transaction(
                 1,
@@ -218,7 +230,7 @@ async def seed(database: Database) -> None:
                 event_id=event_id("stripe", "y"),
                 currency="EUR",
             ),
-        ]
+        ],
     )
     await database.wallets.insert_many(
         [

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from seeded_store import book
+
 from gateway.queries.reading import Database
 
 Document = dict[str, Any]
@@ -20,7 +22,7 @@ def payment(number: int, at: datetime, *, failed: bool = False, amount_minor: in
     owner = f"wallet-{number % 3}"
     booked = {
         "_id": f"{source}:capture:{number}",
-        "seq": number,
+        "seq": number - 100_000,  # before whatever else a store has
         "event_id": event_id,
         "source": source,
         "kind": "state" if failed else "capture",
@@ -59,6 +61,6 @@ async def trade(database: Database, weeks: int, *, unlike: Mapping[int, Mapping[
             booked, insight = payment(number, at, failed=failed)
             transactions.append(booked)
             insights.append(insight)
-    await database["transactions"].insert_many(transactions)
+    await book(database, transactions)
     await database["insights"].insert_many(insights)
     return number

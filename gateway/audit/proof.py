@@ -59,7 +59,7 @@ async def check_chain(moment: Moment) -> tuple[Findings, Head | None]:
 
 async def _check_block(document: Document, transactions: _Ahead, findings: Findings) -> None:
     """Each record by itself: the stored link of the one before is believed, so a change is blamed on its own record."""
-    previous = bytes(document["previous"])
+    previous, misdated = bytes(document["previous"]), False
     for offset, key in enumerate(document["ids"]):
         seq = document["_id"] + offset
         link = document["links"][offset * LINK_BYTES : (offset + 1) * LINK_BYTES]
@@ -72,7 +72,11 @@ async def _check_block(document: Document, transactions: _Ahead, findings: Findi
             record = await transactions.take()
             if record is not None and link_of(previous, record) != link:
                 _accuse(record, "was changed after it was sealed", findings)
+            elif record is not None and record.get("at") != document.get("sealed_at"):
+                misdated = True
         previous = link
+    if misdated:
+        findings.broken("I12", Broken("seals", name_of(document), "its time is not that of what it seals"))
 
 
 def _accuse(record: Document, why: str, findings: Findings) -> None:

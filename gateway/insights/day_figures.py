@@ -15,6 +15,7 @@ from typing import Any, Final
 from bson import Decimal128
 from pymongo.asynchronous.database import AsyncDatabase
 
+from gateway.booked import booked
 from gateway.insights.provider_records import provider_records
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -33,7 +34,7 @@ REFUSALS_KEPT: Final = timedelta(days=6)
 
 async def day_figures(database: Database, since: datetime, until: datetime, *, now: datetime) -> dict[str, Any]:
     """The figures of the time from `since` to `until`, by when things were booked, arrived or refused."""
-    moved = await _groups(database, "transactions", _moved(since, until))
+    moved = await _groups(database, "transactions", _moved(await booked(database, {"$gte": since, "$lt": until})))
     received = await _groups(database, "events", _received(since, until))
     scores = await _groups(database, "insights", _scores(since, until))
     refused = await _groups(database, "refusal_counts", _refused(since, until)) if now - until < REFUSALS_KEPT else None
@@ -54,9 +55,9 @@ async def _groups(database: Database, collection: str, stages: list[dict[str, An
     return await (await database[collection].aggregate([*stages, {"$sort": {"_id": 1}}])).to_list()
 
 
-def _moved(since: datetime, until: datetime) -> list[dict[str, Any]]:
+def _moved(of_the_day: dict[str, Any]) -> list[dict[str, Any]]:
     failed = {"kind": "state", "change.to": "FAILED", "object": {"$regex": "^[^:]+:payment:"}}
-    match = {"at": {"$gte": since, "$lt": until}, "$or": [{"kind": {"$in": list(KINDS)}}, failed]}
+    match = {**of_the_day, "$or": [{"kind": {"$in": list(KINDS)}}, failed]}
     of = {"source": "$source", "currency": "$currency", "kind": "$kind"}
     amount = {"$sum": {"$toDecimal": "$amount_minor"}}
     return [{"$match": match}, {"$group": {"_id": of, "count": {"$sum": 1}, "minor": amount}}]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from gateway.booked import booked
 from gateway.insights.routing import ProviderRecord, median_ms
 
 PAYMENTS_MAX: Final = 5_000
@@ -16,12 +17,12 @@ async def provider_records(
     database: AsyncDatabase[dict[str, Any]], since: datetime, until: datetime, *, currency: str | None = None
 ) -> list[ProviderRecord]:
     """One record per source that payments came from, by name; none without payments. With `currency`, of that one only."""
-    ended: dict[str, Any] = {"at": {"$gte": since, "$lt": until}, "kind": {"$in": ["capture", "state"]}}
+    ended = await booked(database, {"$gte": since, "$lt": until}) | {"kind": {"$in": ["capture", "state"]}}
     if currency:
         ended["currency"] = currency
     pipeline: list[dict[str, Any]] = [
         {"$match": ended},
-        {"$sort": {"at": -1}},
+        {"$sort": {"seq": -1}},
         {"$limit": PAYMENTS_MAX},
         {"$match": {"$or": [{"kind": "capture"}, {"change.to": "FAILED", "object": {"$regex": "^[^:]+:payment:"}}]}},
         {"$project": {"_id": 0, "source": 1, "kind": 1, "ms": {"$subtract": ["$at", "$occurred_at"]}}},

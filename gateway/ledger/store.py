@@ -99,7 +99,6 @@ class TransactionDocument(Document):
             IndexModel([("wallets", ASCENDING), ("seq", DESCENDING)]),
             IndexModel([("event_id", ASCENDING)]),
             IndexModel([("object", ASCENDING)]),
-            IndexModel([("at", ASCENDING)]),
         ]
 
 

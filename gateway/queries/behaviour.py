@@ -5,6 +5,7 @@ from datetime import datetime
 from statistics import median_low
 from typing import Any, Final, Literal
 
+from gateway.booked import booked
 from gateway.money import decimal_text
 from gateway.queries.counted import Count, within
 from gateway.queries.period import Period
@@ -59,7 +60,7 @@ async def user_behaviour(
         wallets = await find_wallets(database, wallet_id)
         owner, one = wallets[0]["owner"], wallets[0]["_id"] == wallet_id
         only = {"currency": wallets[0]["currency"]} if one else {}
-        query = {"wallets": owner, "at": within(period), **only}
+        query = {"wallets": owner, **await booked(database, within(period)), **only}
         fields = {"legs": 1, "kind": 1, "currency": 1, "occurred_at": 1}
         found = await database.transactions.find(query, fields).sort("seq", -1).limit(SCANNED_MAX + 1).to_list()
         group = {"_id": {"level": "$level", "model": "$model"}, "count": {"$sum": 1}, "score": {"$max": "$score"}}

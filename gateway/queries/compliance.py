@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
+from gateway.booked import booked
 from gateway.ledger.owners import level_given
 from gateway.queries.counted import within
 from gateway.queries.payments import PaymentStatus
@@ -71,15 +72,16 @@ async def compliance_of_period(
 ) -> ComplianceStatus:
     """Flags of anything in it. Whose KYC, it cannot say."""
     absent["compliance_status.kyc_verified"] = "a level is given to an owner, not to a period"
-    disputes = {"at": within(period), "kind": {"$in": ["dispute_opened", "dispute_withdrawn"]}}
-    suspense = {"at": within(period), "wallets": {"$regex": "^suspense:"}}
+    moved = await booked(database, within(period))
+    disputes = {**moved, "kind": {"$in": ["dispute_opened", "dispute_withdrawn"]}}
+    suspense = {**moved, "wallets": {"$regex": "^suspense:"}}
     conflicts = {"at": within(period), "kind": "conflict"}
     flags = {
         "disputed": await database.transactions.find_one(disputes, {"_id": 1}) is not None,
         "in_suspense": await database.transactions.find_one(suspense, {"_id": 1}) is not None,
         "identity_conflict": await database.incidents.find_one(conflicts, {"_id": 1}) is not None,
     }
-    last = await database.transactions.find_one({"at": within(period)}, {"at": 1}, sort=[("at", -1)])
+    last = await database.transactions.find_one(moved, {"at": 1}, sort=[("seq", -1)])
     return await _status(database, None, flags, risk_level, absent, since=last["at"] if last else None)
 
 

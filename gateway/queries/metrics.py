@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from bson import Decimal128
 
+from gateway.booked import booked
 from gateway.money import decimal_text
 from gateway.queries.backlog import Backlog, backlog
 from gateway.queries.counted import Count, Refused, by_name, counts, refused_requests, within
@@ -58,7 +59,7 @@ async def payment_metrics(
 ) -> PaymentMetrics:
     """Raises `StoreUnavailable` when the period holds more than can be added up in `within_s`."""
     with answered_within(within_s):
-        moved = await (await database.transactions.aggregate(_moved(period))).to_list()
+        moved = await (await database.transactions.aggregate(_moved(await booked(database, within(period))))).to_list()
         received = (await (await database.events.aggregate(_received(period))).to_list())[0]
         refused = await refused_requests(database, period)
         waiting = await backlog(database, now=now, within_s=within_s)
@@ -76,14 +77,14 @@ async def payment_metrics(
     )
 
 
-def _moved(period: Period) -> list[Document]:
+def _moved(in_the_period: Document) -> list[Document]:
     """Added as decimals: MongoDB turns a sum of integers that leaves 64 bits into a float, silently."""
     group = {
         "_id": {"currency": "$currency", "kind": "$kind"},
         "count": {"$sum": 1},
         "amount_minor": {"$sum": {"$toDecimal": "$amount_minor"}},
     }
-    return [{"$match": {"at": within(period), "kind": {"$in": list(_FIELD_OF_KIND)}}}, {"$group": group}]
+    return [{"$match": {**in_the_period, "kind": {"$in": list(_FIELD_OF_KIND)}}}, {"$group": group}]
 
 
 def _received(period: Period) -> list[Document]:

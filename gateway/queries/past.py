@@ -6,6 +6,7 @@ from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from gateway.booked import last_seq
 from gateway.errors import BadRequest, NotFound
 from gateway.money import decimal_text
 from gateway.queries.reading import Answer, Database, Document, answered_within
@@ -95,16 +96,6 @@ async def balance_at(
         version=leg["version"],
         seq=found["seq"],
     )
-
-
-async def last_seq(database: Database, booked: Document, session: AsyncClientSession | None = None) -> int:
-    """The number of the last transaction booked then (`{"$lte": moment}`); 0 when there was none. A batch shares its moment,
-    and no index has both, so first the moment and then the last of it."""
-    latest = await database.transactions.find_one({"at": booked}, {"at": 1}, sort=[("at", -1)], session=session)
-    if latest is None:
-        return 0
-    same = database.transactions.find({"at": latest["at"]}, {"seq": 1}, session=session).sort("seq", -1).limit(1)
-    return max([found["seq"] async for found in same], default=0)
 
 
 def _last_leg(transaction: Document, account: str) -> Document | None:

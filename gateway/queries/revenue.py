@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from bson import Decimal128
 
+from gateway.booked import booked
 from gateway.money import decimal_text
 from gateway.queries.counted import within
 from gateway.queries.period import Period
@@ -92,7 +93,7 @@ async def revenue(
 
 async def _groups(database: Database, period: Period, unit: str, currency: str | None) -> list[Document]:
     """Added as decimals: MongoDB turns a sum of integers that leaves 64 bits into a float, silently."""
-    match: Document = {"at": within(period), "kind": {"$in": list(_SIGN)}}
+    match = await booked(database, within(period)) | {"kind": {"$in": list(_SIGN)}}
     if currency is not None:
         match["currency"] = currency
     step = {"$dateTrunc": {"date": "$at", "unit": unit, "startOfWeek": "monday"}}

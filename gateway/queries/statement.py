@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from gateway.booked import booked
 from gateway.errors import BadRequest
 from gateway.queries.paging import cursor_of, seq_of
 from gateway.queries.period import moment
@@ -100,19 +101,8 @@ async def wallet_statement(
 async def _span(database: Database, owner: str, asked: Asked) -> Document:
     """The wallet's transactions between the two times, as numbers: the ledger is ordered by these, so it is one range of
     the index, however long the history. Transactions of one batch share their time; `_wanted` looks at it exactly."""
-    seq: dict[str, int] = {}
-    if asked.since:
-        last_out = await _neighbour(database, {"$lt": asked.since}, -1)
-        seq |= {"$gte": last_out} if last_out is not None else {}
-    if asked.until:
-        first_out = await _neighbour(database, {"$gte": asked.until}, 1)
-        seq |= {"$lte": first_out} if first_out is not None else {}
-    return {"wallets": owner, **({"seq": seq} if seq else {})}
-
-
-async def _neighbour(database: Database, at: Document, order: int) -> int | None:
-    found = await database.transactions.find_one({"at": at}, {"seq": 1}, sort=[("at", order)])
-    return int(found["seq"]) if found else None
+    booked_at = {bound: at for bound, at in (("$gte", asked.since), ("$lt", asked.until)) if at}
+    return {"wallets": owner, **await booked(database, booked_at)}
 
 
 def _before(span: Document, seq: int | None) -> Document:

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
+from gateway.booked import booked
 from gateway.queries.counted import Count, within
 from gateway.queries.period import Period
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within
@@ -44,7 +45,8 @@ async def subscription_analytics(
     with answered_within(within_s):
         grouping: list[Document] = [{"$match": subscription}, {"$group": {"_id": "$state", "count": {"$sum": 1}}}]
         states = {row["_id"]: row["count"] async for row in await database.objects.aggregate(grouping)}
-        query = {"at": within(period), "kind": "state", "object": {"$regex": "^[^:]+:subscription:"}}
+        of = {"kind": "state", "object": {"$regex": "^[^:]+:subscription:"}}
+        query = await booked(database, within(period)) | of
         found = await database.transactions.find(query, {"change": 1, "_id": 0}).limit(CHANGES_MAX + 1).to_list()
     changes = [row["change"] for row in found[:CHANGES_MAX]]
     total, ended = sum(states.values()), sum(states.get(state, 0) for state in ENDED)

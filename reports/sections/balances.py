@@ -118,10 +118,10 @@ _ACCOUNT: Final[Document] = {
 _KEY: Final[Document] = {"currency": "$currency", "account": _ACCOUNT}
 
 
-def _legs(reading: Reading, **times: datetime) -> Pipeline:
+async def _legs(reading: Reading, **times: datetime) -> Pipeline:
     """Every leg; with a wallet asked for only its own: the wallet's, and what its owner owes."""
     stages: Pipeline = [
-        {"$match": reading.asked.transactions(**times) | {"kind": {"$ne": "state"}}},
+        {"$match": await reading.transactions(**times) | {"kind": {"$ne": "state"}}},
         {"$project": {"currency": 1, "kind": 1, "legs": 1}},
         {"$unwind": "$legs"},
     ]
@@ -143,7 +143,9 @@ async def _moved(reading: Reading) -> dict[Account, Moved]:
         "legs": minor(amount),
     }
     period = reading.asked.period
-    rows = await reading.rows("transactions", [*_legs(reading, gte=period.since, lt=period.until), {"$group": group}])
+    rows = await reading.rows(
+        "transactions", [*await _legs(reading, gte=period.since, lt=period.until), {"$group": group}]
+    )
     return {_account(row): Moved(*(whole(row[name]) for name in ("inflow", "outflow", "fees", "legs"))) for row in rows}
 
 
@@ -151,7 +153,7 @@ async def _sums_before(reading: Reading, moment: datetime) -> dict[Account, int]
     kept = None if reading.asked.filtered else await _kept(reading, moment)
     times = {"gte": kept["_id"], "lt": moment} if kept else {"lt": moment}
     rows = await reading.rows(
-        "transactions", [*_legs(reading, **times), {"$group": {"_id": _KEY, "legs": minor("$legs.amount_minor")}}]
+        "transactions", [*await _legs(reading, **times), {"$group": {"_id": _KEY, "legs": minor("$legs.amount_minor")}}]
     )
     before = {(each["currency"], each["account"]): int(each["minor"]) for each in kept["sums"]} if kept else {}
     return _added(before, {_account(row): whole(row["legs"]) for row in rows})

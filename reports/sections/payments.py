@@ -31,7 +31,7 @@ _PLACES: Final = (
 async def success(reading: Reading) -> Table:
     """Results of payments in the period. One that failed and was paid at the next try counts in both columns."""
     period = reading.asked.period
-    wanted = reading.asked.transactions(gte=period.since, lt=period.until) | {"object": {"$regex": "^[^:]+:payment:"}}
+    wanted = await reading.transactions(gte=period.since, lt=period.until) | {"object": {"$regex": "^[^:]+:payment:"}}
     wanted["change.to"] = {"$in": ["CAPTURED", "FAILED", "CANCELED"]}
     group = {"_id": {"currency": "$currency", "source": "$source", "to": "$change.to"}, "n": {"$sum": 1}}
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -70,7 +70,7 @@ async def success(reading: Reading) -> Table:
 async def declines(reading: Reading, cipher: Cipher) -> Table:
     """Why payments failed. The failed events are streamed and opened one by one; only the short reason code is kept."""
     period = reading.asked.period
-    wanted = reading.asked.transactions(gte=period.since, lt=period.until) | {
+    wanted = await reading.transactions(gte=period.since, lt=period.until) | {
         "object": {"$regex": "^[^:]+:payment:"},
         "change.to": "FAILED",
     }

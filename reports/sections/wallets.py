@@ -25,7 +25,7 @@ async def read_wallets(reading: Reading) -> tuple[Table, int]:
         )
     )
     left_out = differing = 0
-    for row in await reading.rows("transactions", _pipeline(reading)):
+    for row in await reading.rows("transactions", await _pipeline(reading)):
         left_out += row["n"] - len(row["rows"])
         differing += row["differing"]
         for wallet in row["rows"]:
@@ -51,7 +51,7 @@ async def read_wallets(reading: Reading) -> tuple[Table, int]:
     return table, differing
 
 
-def _pipeline(reading: Reading) -> Pipeline:
+async def _pipeline(reading: Reading) -> Pipeline:
     period, amount = reading.asked.period, "$legs.amount_minor"
     account: Document = {"$regex": "^(wallet|suspense):"}
     if owner := reading.asked.wallet:
@@ -86,7 +86,7 @@ def _pipeline(reading: Reading) -> Pipeline:
         },
     }
     return [
-        {"$match": reading.asked.transactions(gte=period.since, lt=period.until) | {"kind": {"$ne": "state"}}},
+        {"$match": await reading.transactions(gte=period.since, lt=period.until) | {"kind": {"$ne": "state"}}},
         {"$project": {"currency": 1, "legs": 1}},
         {"$unwind": "$legs"},
         {"$match": {"legs.account": account}},

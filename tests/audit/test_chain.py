@@ -1,6 +1,7 @@
 """The sealed chain: whatever is booked is sealed with it, and what was sealed cannot change without being named."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -107,6 +108,7 @@ def test_a_replaced_record_is_named_itself(books: Ask) -> None:
         {"$inc": {"last_seq": 1}},
         {"$pop": {"ids": 1}},
         {"$unset": {"links": 1}},
+        {"$set": {"sealed_at": datetime(2020, 1, 1, tzinfo=UTC)}},
     ],
     ids=str,
 )

@@ -70,7 +70,8 @@ def test_an_old_moment_is_asked_of_two_indexes(captured: Ask) -> None:
     """However long ago: neither look-up walks through what came since."""
 
     async def explained(database: Database) -> list[int]:
-        where = database.transactions.find({"at": {"$lte": at(0)}}, {"at": 1}).sort("at", -1).limit(1)
+        order = [("sealed_at", -1), ("_id", -1)]
+        where = database.seals.find({"sealed_at": {"$lte": at(0)}}, {"last_seq": 1}).sort(order).limit(1)
         leg = database.transactions.find({"wallets": "alice", "seq": {"$lte": 2}}).sort("seq", -1).limit(1)
         plans = [await cursor.explain() for cursor in (where, leg)]
         return [plan["executionStats"]["totalKeysExamined"] for plan in plans]

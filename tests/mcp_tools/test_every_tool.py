@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from seeded_store import CAPTURE_EVENT, NOW
+from seeded_store import CAPTURE_EVENT, NOW, book
 from served import InGateway, Served
 from test_over_http import ALL, READING, agent, text_of
 
@@ -54,7 +54,7 @@ async def _more(served: Served) -> None:
     await database.objects.insert_one(
         {"_id": "stripe:subscription:sub_1", "kind": "subscription", "state": "ACTIVE", "object_id": "sub_1"}
     )
-    await database.transactions.insert_one(
+    await book(database, [
         {
             "_id": "state:sub_1", "seq": 77, "kind": "state", "object": "stripe:subscription:sub_1",
             "at": NOW - timedelta(minutes=1),
@@ -62,7 +62,7 @@ async def _more(served: Served) -> None:
             "change": {"from": "NEW", "to": "ACTIVE"}, "wallets": [], "currency": "", "amount_minor": 0,
             "occurred_at": NOW, "event_id": CAPTURE_EVENT,
         }
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 @pytest.fixture

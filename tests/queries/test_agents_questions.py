@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from seeded_store import NOW, Ask, leg, transaction
+from seeded_store import NOW, Ask, book, leg, transaction
 
 from gateway.errors import BadRequest
 from gateway.queries.alerts import find_alerts
@@ -26,8 +26,8 @@ def test_revenue_is_per_currency_and_beside_the_period_before(ask: Ask) -> None:
 
     async def question(database: Database) -> Any:
         legs = [leg("wallet:alice", 5_000, 5_000), leg("clearing:stripe", -5_000)]
-        earlier = transaction(400, "stripe:capture:pi_before", legs, event_id="evt_before", minutes_ago=60 * 20)
-        await database.transactions.insert_one(earlier)
+        earlier = transaction(0, "stripe:capture:pi_before", legs, event_id="evt_before", minutes_ago=60 * 20)
+        await book(database, [earlier])
         return await revenue(database, DAY, breakdown="day"), await revenue(database, DAY, currency="EUR")
 
     found, euros = ask(question)
@@ -65,10 +65,8 @@ def test_subscriptions_that_end_are_churn_of_those_that_lived(ask: Ask) -> None:
             await database.objects.insert_one({"_id": name, "kind": "subscription", "state": state})
             if change:
                 told = {"from": change[0], "to": change[1]}
-                await database.transactions.insert_one(
-                    {"_id": f"state:{number}", "seq": 500 + number, "kind": "state", "object": name, "change": told,
-                     "at": NOW - timedelta(hours=1)}
-                )  # fmt: skip
+                moved = {"_id": f"state:{number}", "seq": -number, "kind": "state", "object": name, "change": told}
+                await book(database, [moved | {"at": NOW - timedelta(hours=1)}])
         return await subscription_analytics(database, DAY)
 
     found = ask(question)

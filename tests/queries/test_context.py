@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from seeded_store import CAPTURE_EVENT, NOW, TRANSFER_EVENT, Ask, event_id, insight, leg, transaction
+from seeded_store import CAPTURE_EVENT, NOW, TRANSFER_EVENT, Ask, book, event_id, insight, leg, transaction
 
 from gateway.errors import NotFound
 from gateway.queries.context import PaymentContext, payment_context, period_context, wallet_context
@@ -49,7 +49,8 @@ async def dora_pays(database: Database) -> None:
     weekly = [past(7 * week, 1_000 + 200 * (week % 2)) for week in range(10)]
     often = [past(70 + day, 1_100) for day in range(15)]
     razorpay = [past(day, 500, source="razorpay", failed=day % 3 == 0) for day in range(30)]
-    await database.transactions.insert_many([booked for booked, _ in (*weekly, *often, *razorpay)])
+    moved = sorted((booked for booked, _ in (*weekly, *often, *razorpay)), key=lambda each: each["at"])
+    await book(database, [each | {"seq": number} for number, each in enumerate(moved, start=-len(moved))])
     await database.insights.insert_many([said for _, said in weekly])
     await database.wallets.insert_one(
         {"_id": "USD:dora", "owner": "dora", "currency": "USD", "receivable_minor": 0, "updated_at": NOW}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from seeded_store import NOW, Ask, transaction
+from seeded_store import NOW, Ask, book, transaction
 from seeded_store import leg as posted
 
 from gateway.events.standing import RELEASED
@@ -60,13 +60,14 @@ def test_sums_beyond_64_bits_are_exact(empty: Ask) -> None:
     """2,000 of the largest payments there can be: MongoDB would have made a float of it."""
 
     async def many(database: Database) -> PaymentMetrics:
-        await database.transactions.insert_many(
+        await book(
+            database,
             [
                 transaction(
                     seq, f"stripe:capture:pi_{seq}", [posted("clearing:stripe", AMOUNT_MINOR_MAX)], event_id="evt"
                 )
                 for seq in range(2_000)
-            ]
+            ],
         )
         return await today(database)
 

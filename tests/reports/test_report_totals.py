@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from booked_store import story
+from seeded_store import book
 
 from reports.table import Table, by_key
 from simulators.traffic import Item, expected_balances
@@ -142,7 +143,7 @@ def test_a_sum_beyond_64_bits_is_exact(fresh: Any) -> None:
     at = fresh.asked("2026-11-21").period.since
 
     async def store(database: Any) -> None:
-        await database["transactions"].insert_many(
+        await book(database, [
             {
                 "_id": f"stripe:capture:p{number}", "seq": number + 1, "source": "stripe", "kind": "capture", "currency": "INR",
                 "object": f"stripe:payment:p{number}", "change": {"from": "NEW", "to": "CAPTURED"}, "wallets": ["alice"],
@@ -152,7 +153,7 @@ def test_a_sum_beyond_64_bits_is_exact(fresh: Any) -> None:
                 ],
             }
             for number in range(many)
-        )  # fmt: skip
+        ])  # fmt: skip
 
     fresh.run(store)
     found = by_key(fresh.collect(fresh.asked("2026-11-21")).tables)
