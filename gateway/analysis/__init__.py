@@ -10,6 +10,7 @@ judgement    the trees' word on one movement, or silence where they have nothing
 assessment   reasons and judgement → Assessment: score, level, recommendation, confidence
 default_model, model_store   the model that comes with the gateway; those trained here, and which of them scores
 learning     training and measuring, loaded by `gateway model` alone
+drift        is a number's population still the one of before
 redact       masks in every text that leaves for a model
 prompt       an insight → what Gemini is told, and the shape of its answer
 summary_prompt  the same of a day, week or month of the business

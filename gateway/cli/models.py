@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gateway.access.acts import note_act
 from gateway.analysis.default_model import default_model
+from gateway.analysis.drift import MOVED, SHIFTED
 from gateway.analysis.learning.bench import Bench, measured, trained
 from gateway.analysis.learning.bench import bench as run_bench
 from gateway.analysis.learning.protocol import START_DAY
@@ -28,6 +29,7 @@ from gateway.cli.options import DataDir, operator, tables
 from gateway.clock import system_clock, utc
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
+from gateway.pipeline.drift import SCORE, Drift, read_drift
 from gateway.pipeline.history import compared, train_on_history
 from gateway.priority import lower
 from gateway.queries.reading import Database
@@ -204,6 +206,44 @@ def card(
         Console(highlight=False).print("The rules alone score: no model was asked for.")
     else:
         _show(model, "")
+
+
+@app.command()
+def drift(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every feature.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Whether what is scored has changed, and whether the probabilities of past weeks came true. Replays what is stored."""
+    lower(os.getpid(), NICENESS)
+
+    async def read(database: Database) -> Drift:
+        store = ModelStore(database)
+        return await read_drift(database, await store.get(await store.promoted()), now=utc(system_clock()))
+
+    with _uncollected():
+        found = _with_database(data_dir, read)
+    if as_json:
+        typer.echo(json.dumps(found._asdict()))
+        return
+    console = tables()
+    console.print(f"{found.model}. The population stability index of each day against the four weeks before them;")
+    console.print(f"from {MOVED} on something has moved, from {SHIFTED} on it is another population. Train anew then.")
+    table = Table("", *(day[5:] for day in found.days))
+    order = sorted(found.features, key=lambda name: (name != SCORE, -max(map(_known, found.features[name]))))
+    shown = [name for name in order if name == SCORE or max(map(_known, found.features[name])) >= MOVED]
+    for name in shown:
+        table.add_row(name.replace("_", " "), *(_figure("psi", psi) for psi in found.features[name]))
+    console.print(table)
+    console.print(f"{len(order) - len(shown)} features below {MOVED} on each day, or with too few movements to say.")
+    table = Table("matured week until", "payments", "frauds", "expected", "calibration error")
+    for week in found.weeks:
+        counted = (str(week[name]) for name in ("until", "payments", "frauds", "expected"))
+        table.add_row(*counted, _figure("calibration_error", week["calibration_error"]))
+    console.print(table if found.weeks else "No week has matured: payments get labels from disputes and quiet time.")
+
+
+def _known(psi: float | None) -> float:
+    return psi or 0.0
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from bson import Decimal128
 
+from gateway.analysis.drift import stability_index
 from gateway.analysis.forecast import HISTORY_DAYS_MAX, forecast, why_absent
 from gateway.insights.routing import ATTEMPTS_MIN, ProviderRecord, ranked
-from gateway.insights.unusual import Unusual, stability_index, unusual_rate, unusual_volume
+from gateway.insights.unusual import Unusual, unusual_rate, unusual_volume
 from gateway.money import decimal_text
 
 VERSION: Final = "business-1"

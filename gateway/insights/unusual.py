@@ -1,8 +1,7 @@
-"""Is a day's figure unusual for its weekday? Pure; and how far a day's scores have drifted from those before.
+"""Is a day's figure unusual for its weekday? Pure.
 
 A volume is compared with the median of the same weekday in the last eight weeks, in units of their median deviation: one odd day
-among them does not move it. A success rate is compared with the rate of the last four weeks, as two proportions. Drift is the
-population stability index: below .1 nothing, above .25 another population (Siddiqi 2006).
+among them does not move it. A success rate is compared with the rate of the last four weeks, as two proportions.
 """
 
 import math
@@ -20,8 +19,6 @@ SPREAD_MIN: Final = 0.1
 ATTEMPTS_MIN: Final = 20
 ATTEMPTS_BEFORE_MIN: Final = 100
 RATE_CHANGE_MIN: Final = 0.02
-SCORES_MIN: Final = 100
-SCORES_BEFORE_MIN: Final = 500
 _NORMAL: Final = 1.4826
 """Median deviation → standard deviation, of a normal distribution."""
 
@@ -69,13 +66,3 @@ def unusual_rate(succeeded: int, attempts: int, *, succeeded_before: int, attemp
     if abs(rate - usual) <= reach:
         return None
     return Unusual(rate, usual, max(0.0, usual - reach), min(1.0, usual + reach), "above" if rate > usual else "below")
-
-
-def stability_index(counts: Sequence[int], before: Sequence[int]) -> float | None:
-    """PSI of two histograms with the same bins; None where either holds too few. Half a case is added to each bin, so that an
-    empty one does not make it infinite."""
-    if sum(counts) < SCORES_MIN or sum(before) < SCORES_BEFORE_MIN:
-        return None
-    size, size_before = sum(counts) + len(counts) / 2, sum(before) + len(before) / 2
-    shares = [((now + 0.5) / size, (then + 0.5) / size_before) for now, then in zip(counts, before, strict=True)]
-    return sum((now - then) * math.log(now / then) for now, then in shares)

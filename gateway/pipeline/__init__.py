@@ -7,6 +7,7 @@
     labels       disputes and quiet time → what each payment turned out to be   beside it
     period_insights  days that are over → insights of wallets and of the business   beside it
     history      the stored past, replayed                                      to train a model on
+    drift        the last days and weeks beside those before                     to know when to train anew
     retention    what was sent, when it is old                                  in the end, if the operator says so
 
 Everything a batch causes is written in one database transaction with the outcomes of its events: after a crash an event is

@@ -4,7 +4,7 @@ Labels come from the collection `labels`; one counts only from its `known_at`, i
 """
 
 from array import array
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -44,7 +44,7 @@ class History(NamedTuple):
 
 async def read_history(database: Database, *, now: datetime) -> History:
     """Replay everything that is stored. Raises `BadModel` when nothing is labelled."""
-    labels = {each["event_id"]: each async for each in database["labels"].find({"known_at": {"$lte": now}})}
+    labels = await labels_known(database, now=now)
     if not labels:
         raise BadModel(
             "No payment has a label yet: labels come from disputes, and from payments that nobody disputed in time."
@@ -54,7 +54,8 @@ async def read_history(database: Database, *, now: datetime) -> History:
     replay = _Replay(labels)
     train, test, currencies = list[Seen](), list[Seen](), set[str]()
     async for insight, movement in _movements(database):
-        seen, label = replay.take(movement, booked_at=insight["at"].timestamp()), labels.get(insight["_id"])
+        label = labels.get(insight["_id"])
+        seen = replay.take(movement, booked_at=insight["at"].timestamp(), look=label is not None)
         currencies.add(insight["currency"])
         if seen is None or label is None or insight["occurred_at"] < train_from:
             continue
@@ -63,6 +64,24 @@ async def read_history(database: Database, *, now: datetime) -> History:
         elif label["known_at"] <= test_from:
             train.append(seen)
     return History(train, test, currencies.pop() if len(currencies) == 1 else None)
+
+
+async def labels_known(database: Database, *, now: datetime) -> dict[str, Mapping[str, Any]]:
+    """By the event that was paid."""
+    return {each["event_id"]: each async for each in database["labels"].find({"known_at": {"$lte": now}})}
+
+
+async def seen_of(
+    database: Database, labels: Mapping[str, Mapping[str, Any]], wanted: Callable[[int, str], bool]
+) -> AsyncIterator[tuple[str, Seen]]:
+    """The movements of wanted days (since 1970, UTC) and events that a model would judge, as they were seen, each with its event's
+    id. Replays everything that is stored."""
+    replay = _Replay(labels)
+    async for insight, movement in _movements(database):
+        look = wanted(int(movement.occurred_at // DAY_S), movement.event_id)
+        seen = replay.take(movement, booked_at=insight["at"].timestamp(), look=look)
+        if seen is not None:
+            yield movement.event_id, seen
 
 
 async def train_on_history(database: Database, *, now: datetime) -> TreeModel:
@@ -114,15 +133,15 @@ class _Replay:
         self._known = sorted(((each["known_at"].timestamp(), each["event_id"]) for each in frauds), reverse=True)
         self._labels = labels
 
-    def take(self, movement: Movement, *, booked_at: float) -> Seen | None:
-        """The movement as it was seen, then learned from. None where no model would say anything."""
+    def take(self, movement: Movement, *, booked_at: float, look: bool) -> Seen | None:
+        """The movement as it was seen, if it is to be looked at, then learned from. None where no model would say anything."""
         self._charge_back(booked_at)
         profile = self._profiles.setdefault(movement.profile_id, Profile(movement.profile_id))
         other = None
         if movement.counterparty is not None:
             key = counterparty_id(movement.currency, movement.counterparty)
             other = self._others.setdefault(key, Counterparty(key))
-        seen = self._seen(movement, profile, other) if movement.event_id in self._labels else None
+        seen = self._seen(movement, profile, other) if look else None
         learned = profile.absorb(
             amount_minor=movement.amount_minor,
             direction=movement.direction,
@@ -144,7 +163,7 @@ class _Replay:
         if movement.kind not in JUDGED or seen.history < HISTORY_MIN:
             return None
         numbers = array("d", vector(movement, seen, profile, other))
-        fraud = bool(self._labels[movement.event_id]["label"])
+        fraud = bool(self._labels.get(movement.event_id, {}).get("label"))
         return Seen(int(movement.occurred_at // DAY_S), movement.wallet, fraud, numbers, assess(seen).score, 0.0)
 
     def _charge_back(self, now_s: float) -> None:

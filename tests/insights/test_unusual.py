@@ -1,12 +1,11 @@
 """What is unusual for a weekday, how far scores drift, and who may stay away: told only where the past supports it."""
 
-import math
 import random
 
 import pytest
 
 from gateway.insights.inactivity import AHEAD_DAYS, inactivity
-from gateway.insights.unusual import stability_index, unusual_rate, unusual_volume
+from gateway.insights.unusual import unusual_rate, unusual_volume
 
 STEADY = [100.0, 96.0, 104.0, 99.0, 103.0, 98.0]
 
@@ -35,14 +34,6 @@ def test_a_success_rate_is_compared_as_a_proportion(succeeded: int, attempts: in
     """Ten attempts prove nothing; a fall from 95 % to 70 % of a hundred does."""
     found = unusual_rate(succeeded, attempts, succeeded_before=1_900, attempts_before=2_000)
     assert (found.direction if found else None) == told
-
-
-def test_drift_is_the_stability_index() -> None:
-    """Two halves that trade 20 % of their mass, by the formula: 2 · 0.2 · ln(0.6/0.4)."""
-    assert stability_index([40_000, 60_000], [60_000, 40_000]) == pytest.approx(0.4 * math.log(1.5), abs=1e-3)
-    assert stability_index([500, 500], [5_000, 5_000]) == pytest.approx(0, abs=1e-3)
-    assert stability_index([50, 40], [5_000, 5_000]) is None
-    assert stability_index([0, 1_000], [1_000, 0]) < math.inf  # type: ignore[operator]
 
 
 TODAY = 1_000

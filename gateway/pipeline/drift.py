@@ -1,0 +1,119 @@
+"""Is the model still asked about what it was trained on, and does what it says come true? From the stored past, replayed.
+
+features   each feature and the score, day by day: the PSI against the four weeks before these days
+weeks      of the labelled payments of each matured week: the frauds that were expected, those that came, the calibration error
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from gateway.analysis.drift import edges, histogram, stability_index
+from gateway.analysis.learning.bench import measured_scores
+from gateway.analysis.learning.stream import Seen
+from gateway.analysis.profile import DAY_S
+from gateway.analysis.trees import TreeModel
+from gateway.analysis.vector import NAMES
+from gateway.pipeline.history import Database, labels_known, seen_of
+
+DAYS: Final = 7
+BEFORE_DAYS: Final = 28
+WEEKS: Final = 4
+A_DAY_MAX: Final = 2_000
+"""Movements of a day that are looked at, drawn by chance: an index of tens of bins needs no more."""
+SCORE: Final = "score"
+OF_TIME: Final = frozenset(
+    {"weekday", "history", "age_days", "counterparty_age_days", "chargebacks_ever", "days_since_first_chargeback"}
+)
+"""Features that are others on each day, or only grow: that they moved says nothing."""
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+class Drift(NamedTuple):
+    """`days` as ISO dates, the oldest first; None where a day, or the weeks before, hold too few."""
+
+    model: str
+    days: list[str]
+    features: dict[str, list[float | None]]
+    weeks: list[dict[str, Any]]
+
+
+async def read_drift(database: Database, model: TreeModel | None, *, now: datetime) -> Drift:
+    """Of the last seven whole days (UTC), and of the last four matured weeks. Without a model the rules' score is looked at."""
+    today = int(now.timestamp() // DAY_S)
+    labels = await labels_known(database, now=now)
+    matured = max((int(each["occurred_at"].timestamp() // DAY_S) + 1 for each in labels.values()), default=0)
+    by_day: dict[int, list[Seen]] = defaultdict(list)
+    labelled: dict[int, list[Seen]] = defaultdict(list)
+    drawn = _Drawn(by_day)
+
+    def is_recent(day: int) -> bool:
+        return today - DAYS - BEFORE_DAYS <= day < today
+
+    def has_matured(day: int, event_id: str) -> bool:
+        return event_id in labels and matured - 7 * WEEKS <= day < matured
+
+    def wanted(day: int, event_id: str) -> bool:
+        return is_recent(day) or has_matured(day, event_id)
+
+    async for event_id, seen in seen_of(database, labels, wanted):
+        if is_recent(seen.day):
+            drawn.add(seen)
+        if has_matured(seen.day, event_id):
+            labelled[(matured - 1 - seen.day) // 7].append(seen)
+    days = list(range(today - DAYS, today))
+    before = [each for day, held in by_day.items() if day < days[0] for each in held]
+    columns = {
+        name: _indices(
+            [[each.numbers[place] for each in by_day[day]] for day in days], [each.numbers[place] for each in before]
+        )
+        for place, name in enumerate(NAMES)
+        if name not in OF_TIME
+    }
+    score = _indices([_scores(by_day[day], model) for day in days], _scores(before, model))
+    weeks = [_week(labelled[back], model, last=matured - 1 - 7 * back) for back in sorted(labelled, reverse=True)]
+    return Drift(model.name if model else "rules", [_date(day) for day in days], {SCORE: score, **columns}, weeks)
+
+
+class _Drawn:
+    """At most `A_DAY_MAX` of each day, each with the same chance (reservoir sampling)."""
+
+    def __init__(self, by_day: dict[int, list[Seen]]) -> None:
+        self._by_day = by_day
+        self._met: dict[int, int] = defaultdict(int)
+        self._random = Random(0)
+
+    def add(self, seen: Seen) -> None:
+        self._met[seen.day] += 1
+        held = self._by_day[seen.day]
+        if len(held) < A_DAY_MAX:
+            held.append(seen)
+        elif (place := self._random.randrange(self._met[seen.day])) < A_DAY_MAX:
+            held[place] = seen
+
+
+def _indices(days: Sequence[Sequence[float]], before: Sequence[float]) -> list[float | None]:
+    between = edges(before)
+    counts = histogram(before, between)
+    return [stability_index(histogram(day, between), counts) for day in days]
+
+
+def _scores(seen: Sequence[Seen], model: TreeModel | None) -> list[float]:
+    return [model.probability(each.numbers) if model else each.rules / 100 for each in seen]
+
+
+def _week(seen: list[Seen], model: TreeModel | None, *, last: int) -> dict[str, Any]:
+    said = _scores(seen, model)
+    return {
+        "until": _date(last),
+        "payments": len(seen),
+        "frauds": sum(each.fraud for each in seen),
+        "expected": round(sum(said), 1),
+        "calibration_error": measured_scores(seen, said)["calibration_error"],
+    }
+
+
+def _date(day: int) -> str:
+    return date.fromordinal(_EPOCH + day).isoformat()
