@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from gateway.analysis.drift import edges, histogram, stability_index
-from gateway.analysis.learning.bench import measured_scores
+from gateway.analysis.learning.measures import Scored, calibration_error
 from gateway.analysis.learning.stream import Seen
 from gateway.analysis.profile import DAY_S
 from gateway.analysis.trees import TreeModel
@@ -106,12 +106,13 @@ def _scores(seen: Sequence[Seen], model: TreeModel | None) -> list[float]:
 
 def _week(seen: list[Seen], model: TreeModel | None, *, last: int) -> dict[str, Any]:
     said = _scores(seen, model)
+    scored = [Scored(each.day, each.customer, each.fraud, score) for each, score in zip(seen, said, strict=True)]
     return {
         "until": _date(last),
         "payments": len(seen),
         "frauds": sum(each.fraud for each in seen),
         "expected": round(sum(said), 1),
-        "calibration_error": measured_scores(seen, said)["calibration_error"],
+        "calibration_error": calibration_error(scored),
     }
 
 

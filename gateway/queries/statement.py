@@ -100,7 +100,7 @@ async def wallet_statement(
 
 async def _span(database: Database, owner: str, asked: Asked) -> Document:
     """The wallet's transactions between the two times, as numbers: the ledger is ordered by these, so it is one range of
-    the index, however long the history. Transactions of one batch share their time; `_wanted` looks at it exactly."""
+    the index, however long the history."""
     booked_at = {bound: at for bound, at in (("$gte", asked.since), ("$lt", asked.until)) if at}
     return {"wallets": owner, **await booked(database, booked_at)}
 
@@ -112,10 +112,7 @@ def _before(span: Document, seq: int | None) -> Document:
 def _wanted(asked: Asked, owner: str, currency: str) -> list[Document]:
     """The stages that keep only the lines that were asked for."""
     names = [asked.type] if asked.type else list(LINES)
-    booked = {"$gte": asked.since, "$lt": asked.until}
     match: Document = {"currency": currency, "$or": [_opened(LINES[name], owner) for name in names]}
-    if asked.since or asked.until:
-        match["at"] = {bound: at for bound, at in booked.items() if at}
     if asked.status is None:
         return [{"$match": match}]
     return [{"$match": match}, *_in_status(names, asked.status)]
