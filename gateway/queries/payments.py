@@ -10,7 +10,8 @@ from gateway.queries.assessed import InsightSummary, insight_summary
 from gateway.queries.moved import Movement, movement
 from gateway.queries.reading import Answer, Database, Document, answered_within, identifier, label
 
-SOURCES: Final = ("payments", "stripe", "razorpay", "standard", "agents")
+OWN_SOURCES: Final = ("payments", "stripe", "razorpay", "standard", "agents")
+"""Those that need no entry in the store; what an operator adds has one, and keeps it when it is closed."""
 TRANSACTIONS_MAX: Final = 50
 """Of one object; its tables have far fewer edges that move money."""
 
@@ -48,7 +49,7 @@ class PaymentStatus(Answer):
 
 async def payment_status(database: Database, payment_id: str) -> PaymentStatus:
     """Find it by a provider's payment or refund id, a native tx_id, our full name of it, a transaction's id, or the id
-    of the event that reported it. Raises `NotFound`, and `BadRequest` when two sources use the same id."""
+    of the event that reported it. Raises `NotFound`, and `BadRequest` when several things or events have the same id."""
     identifier(payment_id)
     with answered_within():
         found = await _object_named(database, payment_id) or await _object_of_transaction(database, payment_id)
@@ -79,8 +80,14 @@ async def _object_of_transaction(database: Database, transaction_id: str) -> Doc
 
 async def _event_named(database: Database, name: str) -> Document | None:
     """The event that a source delivered under this id. Its id is computed, so no index on the public id is needed."""
-    event_ids = [name, *(event_id_of(source, "", name) for source in SOURCES)]
-    return await database.events.find_one({"_id": {"$in": event_ids}}, {"body": 0})
+    added = [str(source["_id"]) async for source in database.sources.find({}, {"_id": 1})]
+    event_ids = {event_id_of(source, "", name) for source in (*OWN_SOURCES, *added)}
+    same = await database.events.find({"_id": {"$in": sorted(event_ids | {name})}}, {"body": 0}).to_list(_SAME_ID_MAX)
+    exact = next((candidate for candidate in same if candidate["_id"] == name), None)
+    if exact is None and len(same) > 1:
+        names = ", ".join(sorted(f"{candidate['_id']} of {candidate['source']}" for candidate in same))
+        raise BadRequest(f"Several events have this id. Ask for one of: {names}.")
+    return exact or (same[0] if same else None)
 
 
 async def _status_of_object(database: Database, payment_id: str, found: Document) -> PaymentStatus:

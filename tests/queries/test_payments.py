@@ -78,6 +78,31 @@ def test_an_id_that_two_sources_use_is_refused_with_the_full_names(ask: Ask) -> 
     assert ask(lambda database: payment_status(database, "stripe:payment:same")).source == "stripe"
 
 
+def test_an_event_of_a_source_that_was_added_is_found_too(ask: Ask) -> None:
+    """Waiting, so that only its event is known: the source's name is the operator's, and it may be closed by now."""
+
+    async def with_added(database: Database) -> PaymentStatus:
+        await database.sources.insert_one({"_id": "shop-eu", "disabled_at": None})
+        await database.events.insert_one(event("shop-eu", "order-7"))
+        return await payment_status(database, "order-7")
+
+    status = ask(with_added)
+    assert (status.source, status.outcome, status.event_id) == ("shop-eu", "waiting", event_id("shop-eu", "order-7"))
+
+
+def test_an_event_id_that_two_sources_use_is_refused_with_both(ask: Ask) -> None:
+    """As with payments: whose is meant is not guessed, and each can be asked for by our own id of it."""
+
+    async def in_two(database: Database) -> PaymentStatus:
+        await database.events.insert_many([event(source, "twice") for source in ("payments", "standard")])
+        with pytest.raises(BadRequest, match="Several events") as refused:
+            await payment_status(database, "twice")
+        assert all(f"{event_id(each, 'twice')} of {each}" in str(refused.value) for each in ("payments", "standard"))
+        return await payment_status(database, event_id("standard", "twice"))
+
+    assert ask(in_two).source == "standard"
+
+
 @pytest.mark.parametrize("name", ["", "x" * 513, "a\x00b", "a\nb", "\ud800", "\u202eabc"])
 def test_what_can_be_no_id_is_refused_before_the_store_is_asked(ask: Ask, name: str) -> None:
     """Control, bidi and surrogate characters are in no id we store."""
