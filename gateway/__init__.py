@@ -2,7 +2,7 @@
 
 The map, in reading order; a stage imports only what stands above it and the foundation:
 
-    foundation   errors money clock value settings encryption recent booked garbage unhurried priority masking problem mongo
+    foundation   errors money clock value settings encryption recent booked garbage unhurried runtime priority masking problem mongo
     ingress      may this be let in?          Delivery → VerifiedDelivery
     events       remember before acting       VerifiedDelivery → stored event → PaymentEvent
     ledger       what does it do to money?    PaymentEvent → Transaction

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gateway.runtime import python_version
 from simulators.load.latency import ordered, percentile_ms
 from simulators.load.measure import Comparison, Crowd, Measurement, Options, Turns
 from simulators.load.sender import Slice
@@ -141,7 +142,7 @@ def _setting(options: Options) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
-    return {"cpu": _cpu_model(), "cpu_count": os.cpu_count(), "python": platform.python_version()}
+    return {"cpu": _cpu_model(), "cpu_count": os.cpu_count(), "python": python_version()}
 
 
 def _cpu_model() -> str:
