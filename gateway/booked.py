@@ -11,10 +11,9 @@ from typing import Any, Final
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure
 
-_FORMER_INDEX: Final = "at_1"
-_NO_SUCH_INDEX: Final = 27
+from gateway.mongo.former_indexes import drop_former
+
 _BEFORE: Final = {"$gt": "$lte", "$gte": "$lt"}
 """A lower bound, and what is said of the batches before it."""
 _UP_TO: Final = ("$lt", "$lte")
@@ -47,9 +46,4 @@ async def last_seq(
 async def ensure_booked(database: AsyncDatabase[dict[str, Any]]) -> None:
     """The index that this needs, and none that a former version needed in its place."""
     await database["seals"].create_indexes([IndexModel([("sealed_at", ASCENDING), ("_id", ASCENDING)])])
-    if _FORMER_INDEX in await database["transactions"].index_information():
-        try:
-            await database["transactions"].drop_index(_FORMER_INDEX)
-        except OperationFailure as failed:
-            if failed.code != _NO_SUCH_INDEX:  # another process was quicker
-                raise
+    await drop_former(database["transactions"], ["at_1"])

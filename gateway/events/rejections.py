@@ -24,6 +24,7 @@ from gateway.clock import utc
 from gateway.errors import Refusal, UnknownSource
 from gateway.events.networks import network_of, packed
 from gateway.ingress.delivery import Delivery
+from gateway.mongo.former_indexes import drop_former
 
 COLLECTION_BYTES_MAX: Final = 64 * 1024 * 1024
 WAITING_MAX: Final = 5_000
@@ -51,8 +52,7 @@ async def ensure_rejections(database: AsyncDatabase[dict[str, Any]]) -> None:
         if isinstance(exists, OperationFailure) and exists.code != 48:  # NamespaceExists
             raise
     await database["rejections"].create_index([("at", ASCENDING), ("_id", ASCENDING)])
-    with suppress(OperationFailure):  # of an earlier version, or dropped already
-        await database["rejections"].drop_index("at_1")
+    await drop_former(database["rejections"], ["at_1"])
     await database["refusal_counts"].create_indexes([IndexModel([("at", ASCENDING)], expireAfterSeconds=COUNTS_KEPT_S)])
 
 

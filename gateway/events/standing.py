@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import OperationFailure
+
+from gateway.mongo.former_indexes import drop_former, still_there
 
 RELEASED: Final = 2**62
 """The place of an event that may try again. Behind every arrival: MongoDB steps over each entry that was taken off the index
@@ -32,7 +33,6 @@ BACK_TO_THE_QUEUE: Final = {
 }
 _OF_A_PERSON: Final = frozenset({"parked", "rejected"})
 _FORMER_INDEXES: Final = ("awaits_1", "stuck")
-_NO_SUCH_INDEX: Final = 27
 _FORMERLY_RELEASED: Final = 0
 
 
@@ -63,19 +63,13 @@ async def ensure_standings(events: AsyncCollection[dict[str, Any]]) -> None:
     """Stores made by a version that had an index for each condition: their parked and rejected events get their standing. And
     those of one that released events to another place."""
     await events.update_many({"queue": _FORMERLY_RELEASED}, {"$set": {"queue": RELEASED}})
-    former = [name for name in await events.index_information() if name in _FORMER_INDEXES]
-    if not former:
+    if not await still_there(events, _FORMER_INDEXES):
         return
     time = {"$dateToString": {"date": "$settled_at", "format": "%Y-%m-%dT%H:%M:%S.%L+00:00"}}
     standing = {"$ifNull": ["$awaits", {"$concat": ["!", "$outcome", " ", time]}]}
     without = {"outcome": {"$in": sorted(_OF_A_PERSON)}, "settled_at": {"$type": "date"}, "queue": {"$exists": False}}
     await events.update_many(without, [{"$set": {"queue": standing}}])
-    for name in former:
-        try:
-            await events.drop_index(name)
-        except OperationFailure as failed:
-            if failed.code != _NO_SUCH_INDEX:  # another process was quicker
-                raise
+    await drop_former(events, _FORMER_INDEXES)
 
 
 def _mark(outcome: str, at: datetime) -> str:

@@ -53,7 +53,6 @@ class WalletDocument(Document):
 
     class Settings:
         name = "wallets"
-        indexes: ClassVar = [IndexModel([("owner", ASCENDING)])]
 
 
 class ObjectDocument(Document):
@@ -74,7 +73,6 @@ class ObjectDocument(Document):
 
     class Settings:
         name = "objects"
-        indexes: ClassVar = [IndexModel([("object_id", ASCENDING)])]
 
 
 class TransactionDocument(Document):
