@@ -1,5 +1,6 @@
 """The tables as facts: what a sentence may hold, and the redacted part of it that a model is told."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -33,13 +34,17 @@ _NAMED: Final = frozenset({"what", "wallet", "counterparty", "object", "event", 
 
 
 def figures(tables: Iterable[Table], period: Period) -> list[Any]:
-    """Everything that a number in a sentence may come from: each cell and total as it is written, and the period."""
+    """Everything that a number in a sentence may come from: each cell and total as it is written, how many rows there are, how
+    many days are forecast, and the period."""
     found: list[Any] = [period.local(period.since), period.local(period.until), *period.days, len(period.days)]
     for table in tables:
         found.append(table.left_out)
         found.append(len(table.rows))
         for row in (*table.rows, *table.totals()):
             found += _cells(table, row)
+        if table.key == "forecast":
+            ahead = Counter(row["currency"] for row in table.records() if row["expected"] is not None)
+            found += ahead.values()
     return found
 
 
