@@ -1,15 +1,19 @@
 """A report's files: each written whole or not at all, readable by its owner only, named by its period and filters."""
 
+import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import GatewayError
 from reports.formats import Format, content_of, csv_files
 from reports.report import Report
+
+_WORD_MAX: Final = 40
 
 
 class NotWritten(GatewayError):
@@ -20,8 +24,15 @@ class NotWritten(GatewayError):
 
 def file_name(report: Report) -> str:
     """Without an ending: report-2026-11-01--2026-12-01, with the filters behind it."""
-    words = [re.sub(r"[^A-Za-z0-9._-]", "_", str(value))[:40] for value in report.filters.values()]
-    return "-".join([f"report-{report.period.name}", *words])
+    return "-".join([f"report-{report.period.name}", *map(_word, report.filters.values())])
+
+
+def _word(value: str) -> str:
+    """As any file system takes it. What had to be changed or cut has a hash behind it: shop/1 is another wallet than shop:1."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", value)[:_WORD_MAX]
+    if safe == value:
+        return safe
+    return f"{safe}-{hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def write_report(report: Report, out: Path, formats: Sequence[Format]) -> dict[Format, Path]:

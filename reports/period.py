@@ -71,7 +71,9 @@ class Period:
         since, until = self.local(self.since), self.local(self.until)
         if self.whole_days:
             return f"{since:%Y-%m-%d}--{until:%Y-%m-%d}"
-        return f"{since:%Y-%m-%d}--{until:%Y-%m-%dT%H%M%S}"
+        day = "%Y-%m-%d"
+        moment = f"{day}T%H%M%S"
+        return f"{since:{day if since.time() == time.min else moment}}--{until:{moment}}"
 
     def previous(self) -> "Period":
         """What a comparison is with: the calendar unit before, as much of it as this one has; for FROM..TO as many days."""

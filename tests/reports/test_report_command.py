@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from stat import S_IMODE
 
@@ -16,7 +17,7 @@ from served import unreachable_store
 from gateway.audit.export_file import NotAnExport
 from gateway.cli.reporting import read_formats
 from gateway.errors import BadRequest, StoreUnavailable
-from reports.files import NotWritten
+from reports.files import NotWritten, file_name
 from reports.formats import ALL, Format
 from reports.generate import Wishes, make
 from reports.sections.settlement import Settlement, read_settlement
@@ -132,6 +133,26 @@ def test_files_are_named_by_period_and_filters(day: Ledger, tmp_path: Path) -> N
     written = day.write(day.asked("2026-11-21", source="stripe", currency="EUR"), tmp_path)
     assert written.html.name == "report-2026-11-21--2026-11-22-stripe-EUR.html"
     assert DAY.date().isoformat() in written.html.name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"wallet": "shop/1"}, {"wallet": "shop:1"}),
+        ({"wallet": "w" * 50 + "1"}, {"wallet": "w" * 50 + "2"}),
+        ({"period": "2026-11-21T08:00..2026-11-21T12:00"}, {"period": "2026-11-21T11:00..2026-11-21T12:00"}),
+    ],
+    ids=["odd characters", "long names", "other times"],
+)
+def test_two_questions_have_two_names(day: Ledger, one: dict[str, str], other: dict[str, str]) -> None:
+    """The second report would take the place of the first."""
+
+    def name(wanted: dict[str, str]) -> str:
+        filters = {key: value for key, value in wanted.items() if key != "period"}
+        asked = day.asked(wanted.get("period", "2026-11-21"))
+        return file_name(replace(day.report(asked), filters=filters))
+
+    assert name(one) != name(other)
 
 
 def test_a_store_that_does_not_answer_is_our_error(day: Ledger) -> None:
