@@ -16,7 +16,7 @@ from gateway.insights.routing import ATTEMPTS_MIN, ProviderRecord, ranked
 from gateway.insights.unusual import Unusual, unusual_rate, unusual_volume
 from gateway.money import decimal_text
 
-VERSION: Final = "business-1"
+VERSION: Final = "business-2"
 DAYS_AHEAD: Final = 14
 CURRENCIES_MAX: Final = 20
 """Of which forecasts are made; the rest is counted and not forecast."""
@@ -156,9 +156,10 @@ def _told(
 
 
 def _forecast(currency: str, day: date, series: Past) -> dict[str, Any]:
-    """Of the captured amount. Days without business are days with nothing."""
+    """Of the captured amount. Days without business are days with nothing, from the currency's first day on."""
     known = dict(series)
-    first = max(series[0][0], day - timedelta(days=HISTORY_DAYS_MAX - 1))
+    began = next(each for each, figures in series if any(of["currency"] == currency for of in figures["currencies"]))
+    first = max(began, day - timedelta(days=HISTORY_DAYS_MAX - 1))
     days = [first + timedelta(days=number) for number in range((day - first).days + 1)]
     values = [float(_volume(known.get(each, {}), currency, "captured_minor")) for each in days]
     said = forecast(values, days_ahead=DAYS_AHEAD, first_weekday=first.weekday())

@@ -1,6 +1,7 @@
 """What happened on one day, added up inside MongoDB: the figures that the business's insights are made of.
 
-currencies   [{currency, captured_count, captured_minor, refunded_…, transferred_…, disputed_…}]   minor units as Decimal128
+currencies   [{currency, captured_count, captured_minor, refunded_…, transferred_…, disputed_…}]   minor units as Decimal128;
+             a dispute once, on the day when it first held or took its amount
 providers    [{source, attempts, succeeded, latency_ms}]    payments that ended; the latency of the newest 5,000
 received     [{source, outcome, count}]                     events by the day they arrived
 refused      [{reason, count}], or None where the counts are kept no more
@@ -27,6 +28,7 @@ KINDS: Final = {
     "dispute_opened": "disputed",
     "dispute_withdrawn": "disputed",
 }
+_TAKEN: Final = "dispute_withdrawn"
 BINS: Final = 10
 REFUSALS_KEPT: Final = timedelta(days=6)
 """The door's counts per minute are kept for a week."""
@@ -35,6 +37,7 @@ REFUSALS_KEPT: Final = timedelta(days=6)
 async def day_figures(database: Database, since: datetime, until: datetime, *, now: datetime) -> dict[str, Any]:
     """The figures of the time from `since` to `until`, by when things were booked, arrived or refused."""
     moved = await _groups(database, "transactions", _moved(await booked(database, {"$gte": since, "$lt": until})))
+    await _leave_out_held_before(database, moved)
     received = await _groups(database, "events", _received(since, until))
     scores = await _groups(database, "insights", _scores(since, until))
     refused = await _groups(database, "refusal_counts", _refused(since, until)) if now - until < REFUSALS_KEPT else None
@@ -57,10 +60,26 @@ async def _groups(database: Database, collection: str, stages: list[dict[str, An
 
 def _moved(of_the_day: dict[str, Any]) -> list[dict[str, Any]]:
     failed = {"kind": "state", "change.to": "FAILED", "object": {"$regex": "^[^:]+:payment:"}}
-    match = {**of_the_day, "$or": [{"kind": {"$in": list(KINDS)}}, failed]}
+    taken = {"kind": _TAKEN, "change.from": {"$ne": "OPEN"}}  # from there it was counted when it was opened
+    match = {**of_the_day, "$or": [{"kind": {"$in": [kind for kind in KINDS if kind != _TAKEN]}}, taken, failed]}
     of = {"source": "$source", "currency": "$currency", "kind": "$kind"}
     amount = {"$sum": {"$toDecimal": "$amount_minor"}}
-    return [{"$match": match}, {"$group": {"_id": of, "count": {"$sum": 1}, "minor": amount}}]
+    again = {"$cond": [{"$eq": ["$change.from", "CLOSED"]}, {"name": "$object", "minor": "$amount_minor"}, "$$REMOVE"]}
+    return [
+        {"$match": match},
+        {"$group": {"_id": of, "count": {"$sum": 1}, "minor": amount, "again": {"$push": again}}},
+    ]
+
+
+async def _leave_out_held_before(database: Database, moved: list[dict[str, Any]]) -> None:
+    """Disputes that were closed before they took their amount: those that had held it before that are counted already. Very few."""
+    for group in moved:
+        of_effect = {each["name"].replace(":dispute:", ":dispute_opened:", 1): each for each in group["again"]}
+        if of_effect:
+            held = database["transactions"].find({"_id": {"$in": list(of_effect)}}, {"_id": 1})
+            before = [of_effect[effect["_id"]] async for effect in held]
+            group["count"] -= len(before)
+            group["minor"] = Decimal128(group["minor"].to_decimal() - sum(each["minor"] for each in before))
 
 
 def _received(since: datetime, until: datetime) -> list[dict[str, Any]]:

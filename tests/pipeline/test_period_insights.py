@@ -3,12 +3,14 @@
 import secrets
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from booked_store import Document, on_database
+from booked_store import NOW, Booking, Document, on_database, razorpay
 from traded_store import MONDAY, trade
 
-from gateway.insights.business import whole
+from gateway.clock import utc
+from gateway.insights.business import day_findings, whole
 from gateway.insights.day_figures import day_figures
 from gateway.insights.inactivity import Inactivity
 from gateway.insights.wallet_weeks import WalletDay, week_findings
@@ -51,6 +53,51 @@ def test_a_days_figures_are_what_is_stored(mongo_uri: str, database_name: str) -
     assert (figures["transactions"], figures["scored"], figures["refused"]) == (10, 10, [])
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [("created", "lost"), ("lost",), ("created", "closed", "lost"), ("closed", "lost"), ("created", "won")],
+    ids=" ".join,
+)
+def test_a_dispute_is_counted_once_whatever_way_it_took(
+    mongo_uri: str, database_name: str, steps: tuple[str, ...]
+) -> None:
+    """With its amount, on the day when it first held or took it; what became of it later is no second dispute."""
+
+    async def story(database: Database) -> list[Document]:
+        booking = Booking(database)
+        await booking.book([razorpay("payment.captured", "pay_1", 100_00)])
+        for step in steps:
+            booking.now += 86_400
+            await booking.book([razorpay(f"payment.dispute.{step}", "disp_1", 40_00, of="pay_1", wallet=None)])
+        midnight = utc(NOW).replace(hour=0, minute=0)
+        days = [midnight + timedelta(days=n) for n in range(len(steps) + 2)]
+        return [await day_figures(database, *each, now=days[-1]) for each in pairwise(days)]
+
+    rows = [row for day in on_database(mongo_uri, database_name, story) for row in day["currencies"]]
+    assert sum(row["disputed_count"] for row in rows) == 1
+    assert sum(whole(row["disputed_minor"]) for row in rows) == 40_00
+
+
+@pytest.mark.parametrize("known", [1, 6, 7])
+def test_a_currencys_forecast_begins_with_its_own_first_day(known: int) -> None:
+    """The business is older: its days before that are no days on which nobody paid in this currency."""
+
+    def day(currency: str, amount_minor: int) -> Document:
+        names = ("captured", "refunded", "transferred", "disputed")
+        row = {f"{name}_{what}": 0 for name in names for what in ("count", "minor")}
+        row |= {"captured_count": 1, "captured_minor": amount_minor}
+        counted = {name: 1 for name in ("transactions", "events", "scored")}
+        return {"currencies": [{"currency": currency, **row}], "providers": [], "scores": [], **counted}
+
+    last = MONDAY.date()
+    days = [(last - timedelta(days=back), day("EUR" if back < known else "USD", 50_00)) for back in range(100, -1, -1)]
+    told = day_findings(last, days[-1][1], days[:-1])["forecasts"]
+    (euro,) = [each for each in told if each["currency"] == "EUR"]
+    assert euro["history_days"] == known
+    assert (euro["absent"] is None) == (known >= 7)
+    assert known < 7 or {point["amount"] for point in euro["days"]} == {"50.00"}
+
+
 def test_each_day_week_and_month_is_computed_once_it_is_over_and_never_again(
     mongo_uri: str, database_name: str
 ) -> None:
@@ -78,7 +125,7 @@ def test_each_day_week_and_month_is_computed_once_it_is_over_and_never_again(
     assert "wallet:USD:wallet-1:week:2026-W39" in first
     month = first["business:all:month:2026-09"]
     assert month["rests_on"]["days"] == 24
-    assert month["rests_on"]["version"] == "business-1"
+    assert month["rests_on"]["version"] == "business-2"
     days = [first[f"business:all:day:{date(2026, 9, 7) + timedelta(days=day)}"] for day in range(24)]
     total = sum(whole(day["figures"]["currencies"][0]["captured_minor"]) for day in days)
     assert whole(month["figures"]["currencies"][0]["captured_minor"]) == total
