@@ -104,13 +104,13 @@ class Moving:
         idempotency_key when you retry."""
         require_yes(confirmed)
         amount_minor = _minor(amount, currency)
-        for wallet in (from_wallet, to_wallet):  # a mistyped receiver would open a new wallet and keep the money there
-            await find_wallet(self.around.database(), wallet, currency)
+        # A mistyped receiver would open a new wallet and keep the money there.
+        sender, receiver = [await self._owner(wallet, currency) for wallet in (from_wallet, to_wallet)]
         parameters = {"from_wallet": from_wallet, "to_wallet": to_wallet, "amount": amount, "currency": currency}
 
         async def do(call_id: str) -> TransferResult:
             await self.caps.spend(self.around, call_id, amount_minor, currency)
-            transfer = Transfer(f"agt_{call_id}", from_wallet, to_wallet, amount, currency)
+            transfer = Transfer(f"agt_{call_id}", sender, receiver, amount, currency)
             asked_by, now = f"key {self.around.caller().key_id}", self.around.clock()
             requested = await request_transfer(self._store(), self.around.cipher, transfer, asked_by=asked_by, now=now)
             return TransferResult(
@@ -119,8 +119,8 @@ class Moving:
                 reason=requested.reason,
                 event_id=requested.event_id,
                 tx_id=transfer.tx_id,
-                from_wallet=from_wallet,
-                to_wallet=to_wallet,
+                from_wallet=sender,
+                to_wallet=receiver,
                 currency=currency,
                 amount=decimal_text(amount_minor, currency),
                 amount_minor=amount_minor,
@@ -133,7 +133,7 @@ class Moving:
             parameters,
             do,
             gives=TransferResult,
-            subject=from_wallet,
+            subject=sender,
             is_final=lambda result: result.status in ("applied", "rejected"),
         )
 
@@ -149,8 +149,8 @@ class Moving:
         provider's own webhook. Use the same idempotency_key when you retry."""
         require_yes(confirmed)
         amount_minor = _minor(amount, currency)
-        found = await find_wallet(self.around.database(), wallet, currency)
-        request = {"kind": "top_up", "wallet": found["owner"], "payment": None, "source": None}
+        owner = await self._owner(wallet, currency)
+        request = {"kind": "top_up", "wallet": owner, "payment": None, "source": None}
         parameters = {"wallet": wallet, "amount": amount, "currency": currency}
         return await self._requested("top_up_wallet", idempotency_key, parameters, request, amount_minor, currency)
 
@@ -186,6 +186,19 @@ class Moving:
         return await self._requested(
             "refund_payment", idempotency_key, parameters, request, amount_minor, currency, check=check
         )
+
+    async def _owner(self, wallet: str, currency: str) -> str:
+        """Whose wallet it is, also where it is named as CUR:owner: what moves is booked by owner and currency. Raises
+        `NotFound`, and `BadRequest` for a name with another currency."""
+        database = self.around.database()
+        with answered_within():
+            named = await database.wallets.find_one({"_id": wallet}, {"currency": 1})
+            if named is not None and named["currency"] != currency:
+                raise BadRequest(
+                    f"A wallet is named that holds {named['currency']}, and the amount is in {currency}. "
+                    f"Name its owner alone, or as {currency}:owner."
+                )
+            return str((await find_wallet(database, wallet, currency))["owner"])
 
     async def _requested(
         self,

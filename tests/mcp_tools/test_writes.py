@@ -98,6 +98,33 @@ def test_a_confirmed_transfer_is_an_event_that_the_worker_books(in_working_gatew
     in_working_gateway(work, **EVERYTHING)
 
 
+def test_a_wallet_named_with_its_currency_is_the_owners_and_no_new_one(in_working_gateway: Run) -> None:
+    """Money goes to whom the name means; one with another currency than the amount's is refused, and nothing is counted."""
+
+    async def work(served: Served) -> None:
+        await _two_wallets(served)
+        await served.database.wallets.insert_one({"_id": "USD:bob", "owner": "bob", "currency": "USD"})
+        async with asking_agent(served, answers=YES) as agent:
+            named = TRANSFER | {"from_wallet": "INR:alice", "to_wallet": "INR:bob"}
+            done = (await agent.call_tool("transfer_funds", named)).structured_content or {}
+            assert (done["status"], done["from_wallet"], done["to_wallet"]) == ("applied", "alice", "bob")
+            for wrong in ({"to_wallet": "USD:bob"}, {"from_wallet": "USD:bob", "to_wallet": "alice"}):
+                refused = await agent.call_tool("transfer_funds", TRANSFER | wrong | {"idempotency_key": "order-1002"})
+                assert "holds USD, and the amount is in INR" in text_of(refused)
+            top_up = {"wallet": "USD:bob", "amount": "1.00", "currency": "INR", "idempotency_key": "top-up-01"}
+            assert "holds USD" in text_of(await agent.call_tool("top_up_wallet", top_up))
+            asked = (await agent.call_tool("top_up_wallet", top_up | {"wallet": "INR:bob"})).structured_content or {}
+            assert asked["wallet"] == "bob"
+            same = TRANSFER | {"to_wallet": "INR:alice", "idempotency_key": "order-1003"}
+            assert (await agent.call_tool("transfer_funds", same)).is_error
+        assert (await _balance(served, "alice"), await _balance(served, "bob")) == (7_000, 4_000)
+        assert await served.database.wallets.distinct("_id") == ["INR:alice", "INR:bob", "USD:bob"]
+        acts = await served.database.acts.find({"act": "agent.transfer_funds"}).to_list()
+        assert [act["subject"] for act in acts] == ["alice"]
+
+    in_working_gateway(work, **EVERYTHING)
+
+
 @pytest.mark.parametrize(
     "answer", [NO, DECLINED, ElicitResult(action="cancel"), None], ids=["no", "decline", "cancel", "none"]
 )
