@@ -5,6 +5,7 @@ asking     what every tool is given, and the arguments that several share
 payments, wallets, insights, reports, operations, compliance, subscriptions
            the toolsets: short functions whose docstrings an agent reads
 moving     transfers, and requests for refunds and deposits
+refundable how much of a payment may still be asked for
 recording  alerts, measurements and errors for people
 once       a call that changes something happens once, under its idempotency key
 caps       how much an agent may move, per call and day

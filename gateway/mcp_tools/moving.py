@@ -22,6 +22,7 @@ from gateway.mcp_tools.asking import Around, PaymentId
 from gateway.mcp_tools.caps import Caps
 from gateway.mcp_tools.confirming import Confirmation, question, require_yes
 from gateway.mcp_tools.once import Done, IdempotencyKey, once
+from gateway.mcp_tools.refundable import left_of
 from gateway.money import NotMoney, decimal_text, minor_units
 from gateway.monitoring.alerts import Alert, Severity, raise_alert
 from gateway.pipeline.requested import Transfer, request_transfer
@@ -171,16 +172,16 @@ class Moving:
             raise BadRequest(f"Only a captured payment can be refunded; this one is {status.state or 'not known yet'}.")
         if status.currency != currency:
             raise BadRequest(f"The payment is in {status.currency}.")
-        request = {"kind": "refund", "wallet": status.wallet, "payment": status.object_id, "source": status.source}
+        payment = status.object_id
+        request = {"kind": "refund", "wallet": status.wallet, "payment": payment, "source": status.source}
         parameters = {"payment_id": payment_id, "amount": amount, "currency": currency}
-        left = (status.amount_minor or 0) - (status.refunded_minor or 0)
 
         async def check(call_id: str) -> None:
-            others = await self._asked_for(status.object_id, call_id)
-            if amount_minor > left - others:
+            left = await left_of(self.around.database(), payment, but_for=f"req_{call_id}")
+            if amount_minor > left:
                 raise BadRequest(
-                    f"At most {decimal_text(max(0, left - others), currency)} {currency} can still be asked for: "
-                    "the rest is refunded, or its refund is asked for already."
+                    f"At most {decimal_text(left, currency)} {currency} can still be asked for: "
+                    "the rest is refunded, or its refund has begun or is asked for already."
                 )
 
         return await self._requested(
@@ -247,13 +248,6 @@ class Moving:
             amount_minor=request["amount_minor"],
             next="A person does it at the provider and closes this request; the provider's webhook books it.",
         )
-
-    async def _asked_for(self, payment: str | None, call_id: str) -> int:
-        """Pending refunds of the payment in minor units, but for this call's own."""
-        pending = {"payment": payment, "status": "pending", "_id": {"$ne": f"req_{call_id}"}}
-        with answered_within():
-            found = await self.around.database()[REQUESTS].find(pending, {"amount_minor": 1}).to_list(1_000)
-        return sum(request["amount_minor"] for request in found)
 
     def _store(self) -> EventStore:
         settings = self.around.settings

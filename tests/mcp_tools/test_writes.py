@@ -1,9 +1,13 @@
 """The tools that change something: off by default, scoped, done once, capped, confirmed by a person, and true in the ledger."""
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
 from booked_store import audit
+from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 from served import Served
@@ -12,6 +16,7 @@ from working_gateway import AGENT_SCOPES, DECLINED, NO, YES, Run, asking_agent, 
 
 from gateway.access.requests import close_request, list_requests
 from gateway.errors import BadRequest, CannotStart
+from gateway.mcp_tools import refundable
 from gateway.mcp_tools.caps import read_caps
 from gateway.mcp_tools.terms import TERMS, offered
 from gateway.settings import Settings
@@ -22,6 +27,7 @@ EVERYTHING = {
     "mcp_cap_per_call": '{"INR": "50.00"}',
     "mcp_cap_per_day": '{"INR": "80.00"}',
 }
+REFUNDS = EVERYTHING | {"mcp_cap_per_call": '{"INR": "500.00"}', "mcp_cap_per_day": '{"INR": "800.00"}'}
 TRANSFER = {
     "from_wallet": "alice",
     "to_wallet": "bob",
@@ -34,6 +40,18 @@ TRANSFER = {
 async def _two_wallets(served: Served) -> None:
     await capture(served, "pay_1", 100_00, "alice")
     await capture(served, "pay_2", 10_00, "bob")
+
+
+async def _refund(served: Served, step: str, payment: str, amount_minor: int, *, refund: str = "rfnd_1") -> None:
+    """The provider tells of one."""
+    entity = {"id": refund, "amount": amount_minor, "currency": "INR", "payment_id": payment}
+    event = {
+        "event": f"refund.{step}",
+        "account_id": "acc_1",
+        "created_at": 2,
+        "payload": {"refund": {"entity": entity}},
+    }
+    assert (await send(served, "razorpay", event))["outcome"] == "applied"
 
 
 async def _balance(served: Served, owner: str) -> int:
@@ -238,17 +256,90 @@ def test_a_refund_is_asked_for_and_moves_nothing_until_the_provider_tells(in_wor
             with pytest.raises(BadRequest):
                 await close_request(served.database, asked.request_id, "refused", by="alice", now=asked.at)
             assert ((await agent.call_tool("get_active_alerts", {})).structured_content or {})["open"] == 0
-        entity = {"id": "rfnd_1", "amount": 45_00, "currency": "INR", "payment_id": "pay_1"}
-        event = {
-            "event": "refund.processed",
-            "account_id": "acc_1",
-            "created_at": 2,
-            "payload": {"refund": {"entity": entity}},
-        }
-        await send(served, "razorpay", event)
+        await _refund(served, "processed", "pay_1", 45_00)
         assert await _balance(served, "alice") == 5_500
 
     in_working_gateway(work, **EVERYTHING)
+
+
+def _asking_for(agent: Client) -> Callable[[str, str], Awaitable[str]]:
+    """`ask(payment, amount)`: an agent asks for a refund, each time under a new key. The request's id, or the refusal."""
+    keys = count()
+
+    async def ask(payment: str, amount: str) -> str:
+        key = f"refund-{next(keys):03}"
+        asked = {"payment_id": payment, "amount": amount, "currency": "INR", "idempotency_key": key}
+        result = await agent.call_tool("refund_payment", asked)
+        return text_of(result) if result.is_error else str((result.structured_content or {})["request_id"])
+
+    return ask
+
+
+async def _close(served: Served, request_id: str) -> None:
+    await close_request(served.database, request_id, "done", by="alice", now=datetime.now(UTC))
+
+
+def test_what_the_provider_has_begun_to_refund_is_not_left(in_working_gateway: Run) -> None:
+    """From its first word on, though no money has moved; what failed or was asked for and refused is left again."""
+
+    async def work(served: Served) -> None:
+        await _two_wallets(served)
+        async with asking_agent(served, answers=YES) as agent:
+            ask = _asking_for(agent)
+            await _refund(served, "created", "pay_1", 60_00)
+            await _refund(served, "created", "pay_2", 1_00, refund="rfnd_2")
+            assert "At most 40.00 INR" in await ask("pay_1", "40.01")
+            await _refund(served, "processed", "pay_1", 60_00)
+            assert "At most 40.00 INR" in await ask("pay_1", "40.01")
+            await _refund(served, "failed", "pay_1", 60_00)
+            request = await ask("pay_1", "40.01")
+            assert "At most 59.99 INR" in await ask("pay_1", "60.00")
+            await close_request(served.database, request, "refused", by="alice", now=datetime.now(UTC))
+            assert (await ask("pay_1", "100.00")).startswith("req_")
+            assert "At most 9.00 INR" in await ask("pay_2", "10.00")
+
+    in_working_gateway(work, **REFUNDS)
+
+
+def test_a_refund_that_a_person_has_done_is_not_left_before_the_provider_tells_of_it(in_working_gateway: Run) -> None:
+    """Nor counted twice when it does; one of another amount, or of before the request, is another one."""
+
+    async def work(served: Served) -> None:
+        await _two_wallets(served)
+        async with asking_agent(served, answers=YES) as agent:
+            ask = _asking_for(agent)
+            await _refund(served, "processed", "pay_1", 30_00, refund="rfnd_0")
+            for refund in ("rfnd_1", "rfnd_2"):
+                await _close(served, await ask("pay_1", "30.00"))
+                assert "At most" in (told := await ask("pay_1", "70.01"))
+                await _refund(served, "created", "pay_1", 30_00, refund=refund)
+                assert await ask("pay_1", "70.01") == told
+            assert "At most 10.00 INR" in told
+            await _refund(served, "failed", "pay_1", 30_00, refund="rfnd_2")
+            assert "At most 40.00 INR" in await ask("pay_1", "40.01")
+            await _close(served, await ask("pay_2", "6.00"))
+            await _refund(served, "processed", "pay_2", 1_00, refund="rfnd_3")
+            assert "At most 3.00 INR" in await ask("pay_2", "3.01")
+
+    in_working_gateway(work, **REFUNDS)
+
+
+def test_a_refund_is_refused_where_others_of_the_payment_cannot_be_found_in_time(
+    in_working_gateway: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that has none, and no dispute, needs no search."""
+    monkeypatch.setattr(refundable, "REFUNDS_S_MAX", 1e-6)
+
+    async def work(served: Served) -> None:
+        await _two_wallets(served)
+        await _refund(served, "created", "pay_1", 60_00)
+        async with asking_agent(served, answers=YES) as agent:
+            ask = _asking_for(agent)
+            assert "takes too long" in await ask("pay_1", "1.00")
+            assert (await ask("pay_2", "10.00")).startswith("req_")
+        assert [request.amount for request in await list_requests(served.database)] == ["10.00"]
+
+    in_working_gateway(work, **REFUNDS)
 
 
 def test_a_top_up_is_pending_and_moves_nothing(in_working_gateway: Run) -> None:
