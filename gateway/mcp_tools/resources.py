@@ -50,6 +50,32 @@ TEMPLATES: Final[Mapping[str, Template]] = {
 SCOPE_OF_SCHEME: Final = {uri.partition(":")[0]: template.scope for uri, template in TEMPLATES.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Completable:
+    """What an argument stands for: ids of a collection, or a period. Completed where its toolset is offered, for who has its
+    scope."""
+
+    toolset: str
+    scope: str
+    collection: str | None = None
+    field: str = "_id"
+
+
+_PAYMENTS: Final = Completable("payments", "payments:read", "objects", "object_id")
+_WALLETS: Final = Completable("wallets", "wallets:read", "wallets", "owner")
+COMPLETABLE: Final[Mapping[tuple[str, str], Completable]] = {
+    ("payments://{id}", "id"): _PAYMENTS,
+    ("wallets://{id}", "id"): _WALLETS,
+    ("insights://{id}", "id"): Completable("insights", "insights:read", "insights"),
+    ("reports://{period}", "period"): Completable("reports", "reports:read"),
+    ("daily_review", "period"): Completable("insights", "insights:read"),
+    ("dispute_review", "payment_id"): _PAYMENTS,
+    ("wallet_investigation", "wallet_id"): _WALLETS,
+    ("wallet_investigation", "period"): Completable("wallets", "wallets:read"),
+}
+"""By template or prompt, and its argument. Nothing else is completed."""
+
+
 class ToldInsight(InsightSummary):
     """With what it rests on."""
 
@@ -80,16 +106,11 @@ def add_resources(server: MCPServer[Any], around: Around, offered: Mapping[str, 
             )
 
     async def complete(ref: Any, argument: CompletionArgument, _context: Any) -> Completion | None:
-        known = isinstance(ref, ResourceTemplateReference) and TEMPLATES.get(ref.uri)
-        name = argument.name
-        if known:
-            scope = known.scope
-            name = "period" if ref.uri.startswith("reports:") else ref.uri.partition(":")[0]
-        else:
-            scope = {"wallet_id": "wallets:read", "payment_id": "payments:read"}.get(name, "")
-        if scope and scope not in around.caller().scopes:
+        of = ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name
+        asked = COMPLETABLE.get((of, argument.name))
+        if asked is None or asked.toolset not in toolsets or asked.scope not in around.caller().scopes:
             return None
-        values = await _completed(around, name, argument.value)
+        values = await _completed(around, asked, argument.value)
         return Completion(values=values, has_more=len(values) == COMPLETIONS_MAX)
 
     server.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK leaves the decorator untyped
@@ -134,27 +155,20 @@ async def _insight(around: Around, insight_id: str) -> ToldInsight | ToldPeriodI
     return ToldInsight(**summary.model_dump(), basis=basis)
 
 
-async def _completed(around: Around, name: str, begun: str) -> list[str]:
+async def _completed(around: Around, asked: Completable, begun: str) -> list[str]:
     """Stored ids that begin so; none that names a person in a form we mask."""
-    if name == "period":
+    if asked.collection is None:
         return [period for period in PERIODS if period.startswith(begun)]
-    collection, field = {
-        "payments": ("objects", "object_id"),
-        "payment_id": ("objects", "object_id"),
-        "wallets": ("wallets", "owner"),
-        "wallet_id": ("wallets", "owner"),
-        "insights": ("insights", "_id"),
-    }.get(name, ("", ""))
-    if not collection or len(begun) > 128 or not begun.isprintable():
+    if len(begun) > 128 or not begun.isprintable():
         return []
     with answered_within():
         stages: list[dict[str, Any]] = [
-            {"$match": {field: {"$regex": f"^{re.escape(begun)}"}}},
-            {"$sort": {field: 1}},
+            {"$match": {asked.field: {"$regex": f"^{re.escape(begun)}"}}},
+            {"$sort": {asked.field: 1}},
             {"$limit": 10 * COMPLETIONS_MAX},
-            {"$group": {"_id": f"${field}"}},
+            {"$group": {"_id": f"${asked.field}"}},
             {"$sort": {"_id": 1}},
             {"$limit": COMPLETIONS_MAX},
         ]
-        found = [row["_id"] async for row in await around.database()[collection].aggregate(stages)]
+        found = [row["_id"] async for row in await around.database()[asked.collection].aggregate(stages)]
     return [value for value in found if mask(value) == value]

@@ -12,7 +12,7 @@ from served import InGateway, Served
 from test_over_http import ALL, Mode, agent
 
 from gateway.mcp_tools.prompts import PROMPTS
-from gateway.mcp_tools.resources import TEMPLATES
+from gateway.mcp_tools.resources import COMPLETABLE, TEMPLATES
 
 
 async def read(client: Client, uri: str) -> dict[str, Any]:
@@ -79,6 +79,50 @@ def test_ids_are_completed_for_who_may_read_them(in_gateway: InGateway) -> None:
             assert await completed(client, "wallets://{id}", "al") == []
 
     in_gateway(work)
+
+
+NAMES = ("payments", "wallets", "insights", "payment_id", "wallet_id", "id", "period", "owner")
+REFERENCES = (
+    *(ResourceTemplateReference(uri=uri) for uri in (*TEMPLATES, "x://y")),
+    *(PromptReference(name=name) for name in (*PROMPTS, "nothing")),
+)
+
+
+async def _completable(client: Client) -> set[tuple[str, str]]:
+    """Every reference and argument's name to which some value is offered."""
+    offered = set()
+    for ref in REFERENCES:
+        for name in NAMES:
+            if (await client.complete(ref, {"name": name, "value": ""})).completion.values:
+                offered.add((ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name, name))
+    return offered
+
+
+def test_only_arguments_of_ours_are_completed_and_only_for_their_scope(in_gateway: InGateway) -> None:
+    """Whatever a form, a prompt or an argument is called: what is not in the table lists nothing."""
+
+    async def work(served: Served) -> None:
+        async with agent(served, *ALL) as client:
+            assert await _completable(client) == set(COMPLETABLE)
+        for scope in ("insights:read", "payments:read", "wallets:read", "reports:read", "ops:read"):
+            async with agent(served, scope) as client:
+                theirs = {asked for asked, terms in COMPLETABLE.items() if terms.scope == scope}
+                assert await _completable(client) == theirs
+
+    in_gateway(work)
+
+
+def test_what_is_completed_is_offered(in_gateway: InGateway) -> None:
+    """The scope and toolset of the table are those of the template or prompt; without its toolset nothing is completed."""
+    for (of, _), asked in COMPLETABLE.items():
+        terms = TEMPLATES.get(of) or PROMPTS[of]
+        assert (asked.toolset, asked.scope) == (terms.toolset, terms.scope)
+
+    async def work(served: Served) -> None:
+        async with agent(served, *ALL) as client:
+            assert {of for of, _ in await _completable(client)} == {"wallets://{id}", "wallet_investigation"}
+
+    in_gateway(work, mcp_toolsets="wallets")
 
 
 def test_prompts_name_the_tools_and_keep_arguments_as_data(in_gateway: InGateway) -> None:
