@@ -11,15 +11,16 @@ from pymongo.errors import DuplicateKeyError
 from gateway.errors import BadRequest
 from gateway.queries.reading import Database
 from gateway.settings import Settings
-from reports.period import zone_of
+from reports.period import read_period, zone_of
 
 _NAME: Final = "plan"
 COLLECTION: Final = "report_plans"
 DUE: Final = "due"
+_ONE_DAY: Final = timedelta(days=1)
 
 
 class Every(StrEnum):
-    """The report is of the last whole one."""
+    """The report is of the last whole one before the moment it is due."""
 
     DAY = "day"
     WEEK = "week"
@@ -78,13 +79,28 @@ def read_time(text: str) -> time:
 
 def next_due(plan: Plan, now: datetime) -> datetime:
     """The first moment after `now`, as UTC: each day, each Monday, or each first of a month, at the plan's time of its zone."""
-    zone = zone_of(plan.zone)
-    day = now.astimezone(zone).date()
-    while True:
-        due = datetime.combine(day, plan.at, zone).astimezone(UTC)
-        if due > now and _is_day(plan.every, day):
-            return due
-        day += timedelta(days=1)
+    day = now.astimezone(zone_of(plan.zone)).date()
+    while not (_is_day(plan.every, day) and _moment(plan, day) > now):
+        day += _ONE_DAY
+    return _moment(plan, day)
+
+
+def last_due(plan: Plan, now: datetime) -> datetime:
+    """The last such moment that is not after `now`."""
+    day = now.astimezone(zone_of(plan.zone)).date()
+    while not (_is_day(plan.every, day) and _moment(plan, day) <= now):
+        day -= _ONE_DAY
+    return _moment(plan, day)
+
+
+def period_due(plan: Plan, due: datetime) -> str:
+    """The last whole day, week or month before a due moment, by its own name: it stays the same whenever the report is made."""
+    since = read_period(f"last-{plan.every.value}", due, plan.zone).since.astimezone(zone_of(plan.zone))
+    return since.strftime({Every.DAY: "%Y-%m-%d", Every.WEEK: "%G-W%V", Every.MONTH: "%Y-%m"}[plan.every])
+
+
+def _moment(plan: Plan, day: date) -> datetime:
+    return datetime.combine(day, plan.at, zone_of(plan.zone)).astimezone(UTC)
 
 
 def _is_day(every: Every, day: date) -> bool:

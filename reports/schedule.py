@@ -1,12 +1,13 @@
 """Regular reports, in the worker: one of several makes each, in a process of its own at low priority, into a directory.
 
-A report that was due while no worker ran is made when one does: the last one only, so a gateway that was off for a month does
-not start with thirty.
+A report that was due while no worker ran, or that failed, is made later and is still of the period before the moment it was due.
+Of several that were missed only the last one is made, so a gateway that was off for a month does not start with thirty.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -18,19 +19,17 @@ from gateway.monitoring.alerts import Alert, Severity, raise_alert, resolve_aler
 from gateway.monitoring.apart import run_apart
 from gateway.queries.reading import Database
 from gateway.settings import Settings
-from reports.plan import COLLECTION, DUE, Every, Plan, begin, next_due, read_plan
+from reports.claim import REPORT_S_MAX, Claim, claim_due, conclude, give_back, put_off
+from reports.plan import Plan, read_plan
 from reports.shelf import tidy
 
 log = get_logger(__name__)
 
 LOOK_EVERY_S: Final = 20.0
-REPORT_S_MAX: Final = 3_600.0
-RETRY_AFTER: Final = timedelta(minutes=10)
 NICENESS: Final = 19
-PERIODS: Final = {Every.DAY: "last-day", Every.WEEK: "last-week", Every.MONTH: "last-month"}
 
 MakeReport = Callable[[str, Plan], Awaitable[None]]
-"""Makes the report of a period ("last-day") for a plan. Raises `ReportFailed`."""
+"""Makes the report of a period ("2026-11-21") for a plan. Raises `ReportFailed`."""
 
 
 class ReportFailed(GatewayError):
@@ -46,24 +45,30 @@ async def report_regularly(
     while not stop.is_set():
         try:
             plan = await read_plan(database, settings)
-            if plan is not None and await _claim(database, plan, now=utc(clock())):
-                await _unless_stopped(stop, report_once(database, settings, plan, make, now=utc(clock())))
+            now = utc(clock())
+            if plan is not None and (claim := await claim_due(database, plan, now=now)) is not None:
+                await _unless_stopped(stop, report_once(database, settings, claim, make, now=now))
         except (PyMongoError, GatewayError) as failed:  # a zone that is none is said by the command; the writer goes on
             log.warning("not_reported", error=type(failed).__name__)
         await pause(stop, LOOK_EVERY_S)
 
 
-async def report_once(database: Database, settings: Settings, plan: Plan, make: MakeReport, *, now: datetime) -> bool:
+async def report_once(database: Database, settings: Settings, claim: Claim, make: MakeReport, *, now: datetime) -> bool:
     """One report; an alert says why there is none, and is closed by the next that is made. Whether it was made."""
     try:
-        await make(PERIODS[plan.every], plan)
+        await make(claim.period, claim.plan)
         await asyncio.to_thread(tidy, settings.report_directory, kept_days=settings.report_kept_days, now=now)
+        await conclude(database, claim)
     except (ReportFailed, OSError) as failed:
-        summary = f"The report of the {PERIODS[plan.every].replace('-', ' ')} was not made: {failed}"
+        await put_off(database, claim, now=now)
+        summary = f"The report of {claim.period} was not made: {failed}"
         await raise_alert(database, Alert("report", "schedule", Severity.WARNING, summary, {}), now=now)
-        await database[COLLECTION].update_one({"_id": DUE}, {"$set": {"next_at": now + RETRY_AFTER}})
         return False
-    log.info("reported", every=plan.every.value, directory=str(settings.report_directory))
+    except asyncio.CancelledError:
+        with suppress(PyMongoError):  # then it is due again when the lease is over
+            await give_back(database, claim)
+        raise
+    log.info("reported", period=claim.period, directory=str(settings.report_directory))
     await resolve_alerts(database, "report", still=[], now=now)
     return True
 
@@ -83,14 +88,6 @@ def report_apart(mongo_uri: str, settings: Settings) -> MakeReport:
             raise ReportFailed(ended.last_error or f"it ended with exit code {ended.code}.")
 
     return make
-
-
-async def _claim(database: Database, plan: Plan, *, now: datetime) -> bool:
-    """Whether a report is due and ours to make."""
-    await begin(database, plan, now=now)
-    due = {"_id": DUE, "plan": plan.told, "next_at": {"$lte": now}}
-    claimed = await database[COLLECTION].update_one(due, {"$set": {"next_at": next_due(plan, now)}})
-    return claimed.modified_count == 1
 
 
 async def _unless_stopped(stop: asyncio.Event, work: Awaitable[object]) -> None:

@@ -11,7 +11,8 @@ from report_ledger import Ledger
 
 from gateway.errors import BadRequest
 from gateway.settings import Settings
-from reports.plan import Every, Plan, next_due, read_plan, read_time, remove_plan, store_plan
+from reports.period import read_period
+from reports.plan import Every, Plan, last_due, next_due, period_due, read_plan, read_time, remove_plan, store_plan
 from reports.schedule import ReportFailed, report_apart, report_regularly
 from reports.shelf import shelved, tidy
 
@@ -40,6 +41,32 @@ def test_six_o_clock_stays_six_when_clocks_change() -> None:
     assert (summer.hour, winter.hour, winter - summer) == (4, 5, timedelta(hours=25))
 
 
+@pytest.mark.parametrize(
+    ("every", "at", "zone", "due", "period"),
+    [
+        ("day", "06:00", "UTC", "2026-11-21T06:00", "2026-11-20"),
+        ("day", "12:00", "UTC", "2026-11-21T12:00", "2026-11-20"),
+        ("day", "12:01", "UTC", "2026-11-20T12:01", "2026-11-19"),
+        ("week", "06:00", "UTC", "2026-11-16T06:00", "2026-W46"),
+        ("month", "06:00", "UTC", "2026-11-01T06:00", "2026-10"),
+        ("day", "03:00", "Asia/Kolkata", "2026-11-20T21:30", "2026-11-20"),
+        ("day", "23:55", "America/New_York", "2026-11-21T04:55", "2026-11-19"),
+    ],
+)
+def test_the_period_is_the_one_before_the_last_due_moment(
+    every: str, at: str, zone: str, due: str, period: str
+) -> None:
+    plan = Plan(Every(every), read_time(at), zone)
+    moment = last_due(plan, NOON)
+    assert moment == datetime.fromisoformat(f"{due}+00:00")
+    assert period_due(plan, moment) == period
+    assert read_period(period, NOON, zone) == read_period(f"last-{every}", moment, zone)
+
+
+def test_the_first_week_of_a_year_has_that_year_s_number() -> None:
+    assert period_due(Plan(Every.WEEK, time(6), "UTC"), datetime(2027, 1, 4, 6, tzinfo=UTC)) == "2026-W53"
+
+
 @pytest.mark.parametrize("text", ["", "6", "6:00", "24:00", "06:00:00", "noon", "06:60"])
 def test_what_is_no_time_of_day_says_how_to_write_one(text: str) -> None:
     with pytest.raises(BadRequest, match="06:00"):
@@ -60,11 +87,11 @@ def test_the_command_s_plan_stands_above_the_settings(fresh: Ledger) -> None:
 
 
 def regularly(
-    ledger: Ledger, directory: Path, moments: list[datetime], *, fails: int = 0
+    ledger: Ledger, directory: Path, moments: list[datetime], *, fails: int = 0, at: str = "06:00"
 ) -> tuple[list[str], list[Any]]:
     """Two workers that look at the clock at each of the moments; what they made, and the alerts that were raised."""
     made: list[str] = []
-    settings = Settings(_env_file=None, report_every="day", report_dir=directory)
+    settings = Settings(_env_file=None, report_every="day", report_at=at, report_dir=directory)
 
     async def make(period: str, _: Plan) -> None:
         made.append(period)
@@ -92,7 +119,7 @@ def test_of_two_workers_one_makes_each_report(fresh: Ledger, tmp_path: Path) -> 
     """Nothing at first, one at six, none again at seven; after two days away only the last one."""
     moments = [NOON, NOON + timedelta(hours=18), NOON + timedelta(hours=19), NOON + timedelta(days=3)]
     made, alerts = regularly(fresh, tmp_path, moments)
-    assert made == ["last-day", "last-day"]
+    assert made == ["2026-11-21", "2026-11-23"]
     assert alerts == []
     assert (tmp_path / "index.html").exists()
 
@@ -110,17 +137,31 @@ def test_a_report_planned_a_moment_before_its_time_is_made(fresh: Ledger, tmp_pa
         await store_plan(database, SIX, now=six + timedelta(days=30))
 
     fresh.run(plan)
-    assert regularly(fresh, tmp_path, [six + timedelta(seconds=9)]) == (["last-day"], [])
+    assert regularly(fresh, tmp_path, [six + timedelta(seconds=9)]) == (["2026-11-21"], [])
     fresh.run(again)
     assert regularly(fresh, tmp_path, [six + timedelta(days=30, hours=1)]) == ([], [])
+
+
+def test_a_report_made_late_is_of_the_period_that_was_due(fresh: Ledger, tmp_path: Path) -> None:
+    """No worker from before six until the next night: that day's report comes first, and the next one at its own time."""
+    night = NOON + timedelta(days=1, hours=15)
+    made, _ = regularly(fresh, tmp_path, [NOON, night, night + timedelta(hours=3)])
+    assert made == ["2026-11-21", "2026-11-22"]
+
+
+def test_a_report_tried_again_after_midnight_is_of_the_same_day(fresh: Ledger, tmp_path: Path) -> None:
+    late = NOON.replace(hour=23, minute=55)
+    moments = [NOON, late, late + timedelta(minutes=10), late + timedelta(days=1)]
+    made, _ = regularly(fresh, tmp_path, moments, fails=1, at="23:55")
+    assert made == ["2026-11-20", "2026-11-20", "2026-11-21"]
 
 
 def test_a_report_that_fails_raises_an_alert_and_is_tried_again(fresh: Ledger, tmp_path: Path) -> None:
     six = NOON + timedelta(hours=18)
     made, alerts = regularly(fresh, tmp_path, [NOON, six, six + timedelta(minutes=11)], fails=1)
-    assert len(made) == 2
+    assert made == ["2026-11-21", "2026-11-21"]
     (alert,) = alerts
-    assert "the disk is full" in alert["summary"]
+    assert "2026-11-21 was not made: the disk is full" in alert["summary"]
     assert alert["resolved_at"] is not None
 
 
