@@ -25,6 +25,7 @@ from gateway.pipeline.history import compared, read_history
 from gateway.queries.reading import Database
 
 DAY_S = 86_400
+DELAY_DAYS = 7
 Run = Callable[..., Result]
 
 
@@ -54,16 +55,17 @@ def past(days: int = 45) -> tuple[list[Document], set[str]]:
 
 
 async def with_history(database: Database) -> None:
-    """Book the past, and label it: each label known a week after its payment."""
+    """Book the past, and label it: each label known a week after its payment, and all of it matured."""
     events, frauds = past()
     await Booking(database, now=NOW - 60 * DAY_S).book(events, batch=200)
     labels = []
     async for each in database.transactions.find({"kind": "capture"}):
-        known_at = each["occurred_at"] + timedelta(days=7)
+        known_at = each["occurred_at"] + timedelta(days=DELAY_DAYS)
         fields = {name: each[name] for name in ("event_id", "occurred_at", "currency", "amount_minor")}
-        label = {"label": int(each["object"] in frauds), "known_at": known_at, "why": "test"}
+        label = {"label": int(each["object"] in frauds), "known_at": known_at, "why": "matured"}
         labels.append({"_id": each["object"], **fields, **label})
     await database.labels.insert_many(labels)
+    await database.marks.insert_one({"_id": "labels_matured", "seq": len(events)})
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,7 @@ def run(mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """A command on this database."""
     monkeypatch.setenv("MONGO_URL", mongo_uri)
     monkeypatch.setenv("MONGO_DATABASE", database_name)
+    monkeypatch.setenv("LABEL_DELAY_DAYS", str(DELAY_DAYS))
     return lambda *words: CliRunner().invoke(commands("model"), ["model", *words])
 
 
@@ -121,11 +124,11 @@ def test_training_sees_only_labels_that_were_known(mongo_uri: str, history_name:
     """The last matured week is for the test; what was not known when it began trains nothing."""
 
     async def story(database: Database) -> None:
-        found = await read_history(database, now=utc(NOW))
+        found = await read_history(database, delay_days=DELAY_DAYS, now=utc(NOW))
         assert found.currency == "INR"
         train_days, test_days = ({each.day for each in part} for part in (found.train, found.test))
         assert max(test_days) - min(test_days) <= 7
-        assert max(train_days) <= min(test_days) - 7
+        assert max(train_days) <= min(test_days) - DELAY_DAYS
         assert all(before.day <= after.day for before, after in pairwise(found.test))
 
     on_database(mongo_uri, history_name, story)
@@ -136,11 +139,11 @@ def test_a_worse_model_is_not_promoted(mongo_uri: str, history_name: str) -> Non
 
     async def story(database: Database) -> None:
         with pytest.raises(BadModel, match="No payment has a label yet"):
-            await compared(database, constant(0.0), None, now=utc(NOW - 60 * DAY_S))
+            await compared(database, constant(0.0), None, delay_days=DELAY_DAYS, now=utc(NOW - 60 * DAY_S))
         with pytest.raises(BadModel, match="average precision"):
-            await compared(database, constant(-3.0), None, now=utc(NOW))
+            await compared(database, constant(-3.0), None, delay_days=DELAY_DAYS, now=utc(NOW))
         with pytest.raises(BadModel, match="calibration error"):
-            await compared(database, constant(2.0), constant(2.0), now=utc(NOW))
+            await compared(database, constant(2.0), constant(2.0), delay_days=DELAY_DAYS, now=utc(NOW))
 
     on_database(mongo_uri, history_name, story)
 

@@ -114,7 +114,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Write the model's JSON here instead of storing it.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Train on what is stored, each label only from when it was known. The model scores once it is promoted."""
+    """Train on what is stored, each payment only once its time to be disputed was over. The model scores once it is promoted."""
     lower(os.getpid(), NICENESS)
     if simulated and out:
         with _uncollected():
@@ -123,10 +123,12 @@ def train(
         _show(model, str(out))
         return
 
+    delay_days = _delay_days(data_dir)
+
     async def learn(database: Database) -> TreeModel:
         now = utc(system_clock())
         with _uncollected():
-            model = _simulated() if simulated else await train_on_history(database, now=now)
+            model = _simulated() if simulated else await train_on_history(database, delay_days=delay_days, now=now)
         if not out:
             await ModelStore(database).add(model, by=operator(), now=now)
         return model
@@ -163,13 +165,15 @@ def promote(
 ) -> None:
     """Let a model score from now on. A trained one must hold its ground on the last matured week; "default" and "rules" may
     always come back. The one before is kept for `rollback`."""
+    delay_days = _delay_days(data_dir)
 
     async def decide(database: Database) -> str:
         store, now = ModelStore(database), utc(system_clock())
         model = await store.get(version)
         chosen = RULES if model is None else model.version
         if model is not None and model.version != default_model().version:
-            await compared(database, model, await store.get(await store.promoted()), now=now)
+            incumbent = await store.get(await store.promoted())
+            await compared(database, model, incumbent, delay_days=delay_days, now=now)
         await store.promote(chosen, by=operator(), now=now)
         await _noted(database, "model.promote", chosen)
         return chosen
@@ -239,7 +243,9 @@ def drift(
     for week in found.weeks:
         counted = (str(week[name]) for name in ("until", "payments", "frauds", "expected"))
         table.add_row(*counted, _figure("calibration_error", week["calibration_error"]))
-    console.print(table if found.weeks else "No week has matured: payments get labels from disputes and quiet time.")
+    console.print(
+        table if found.weeks else "No week has matured yet: a payment counts once its time to be disputed is over."
+    )
 
 
 def _known(psi: float | None) -> float:
@@ -287,6 +293,10 @@ def _show(model: TreeModel, where: str) -> None:
 async def _noted(database: Database, act: str, version: str) -> None:
     by, now = operator(), utc(system_clock())
     await note_act(database, act=act, subject=version, by=by, via="command", details={}, now=now)
+
+
+def _delay_days(data_dir: DataDir) -> int:
+    return load_settings(data_dir=data_dir).label_delay_days
 
 
 def _with_database(data_dir: DataDir, ask: Callable[[Database], Awaitable[Answer]]) -> Answer:

@@ -1,7 +1,8 @@
 """Is the model still asked about what it was trained on, and does what it says come true? From the stored past, replayed.
 
 features   each feature and the score, day by day: the PSI against the four weeks before these days
-weeks      of the labelled payments of each matured week: the frauds that were expected, those that came, the calibration error
+weeks      of the payments of each matured week: the frauds that were expected, those that came, the calibration error. A payment
+           counts once its time to be disputed is over, whatever label it has: before that only frauds have one
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from gateway.analysis.learning.stream import Seen
 from gateway.analysis.profile import DAY_S
 from gateway.analysis.trees import TreeModel
 from gateway.analysis.vector import NAMES
-from gateway.pipeline.history import Database, labels_known, seen_of
+from gateway.pipeline.history import Booked, Database, labels_known, matured_of, seen_of
 
 DAYS: Final = 7
 BEFORE_DAYS: Final = 28
@@ -41,28 +42,32 @@ class Drift(NamedTuple):
 
 
 async def read_drift(database: Database, model: TreeModel | None, *, now: datetime) -> Drift:
-    """Of the last seven whole days (UTC), and of the last four matured weeks. Without a model the rules' score is looked at."""
+    """Of the last seven whole days (UTC), and of the last four matured weeks: of none when nothing has matured yet. Without a model
+    the rules' score is looked at."""
     today = int(now.timestamp() // DAY_S)
     labels = await labels_known(database, now=now)
-    matured = max((int(each["occurred_at"].timestamp() // DAY_S) + 1 for each in labels.values()), default=0)
+    matured = await matured_of(database, labels)
+    end = int(matured.until.timestamp() // DAY_S) + 1 if matured else 0
     by_day: dict[int, list[Seen]] = defaultdict(list)
     labelled: dict[int, list[Seen]] = defaultdict(list)
     drawn = _Drawn(by_day)
 
-    def is_recent(day: int) -> bool:
-        return today - DAYS - BEFORE_DAYS <= day < today
+    def is_recent(booked: Booked) -> bool:
+        return today - DAYS - BEFORE_DAYS <= booked.day < today
 
-    def has_matured(day: int, event_id: str) -> bool:
-        return event_id in labels and matured - 7 * WEEKS <= day < matured
+    def has_matured(booked: Booked) -> bool:
+        if matured is None or booked.movement.event_id not in labels:
+            return False
+        return matured.holds(booked) and booked.day >= end - 7 * WEEKS
 
-    def wanted(day: int, event_id: str) -> bool:
-        return is_recent(day) or has_matured(day, event_id)
+    def wanted(booked: Booked) -> bool:
+        return is_recent(booked) or has_matured(booked)
 
-    async for event_id, seen in seen_of(database, labels, wanted):
-        if is_recent(seen.day):
+    async for booked, seen in seen_of(database, labels, wanted):
+        if is_recent(booked):
             drawn.add(seen)
-        if has_matured(seen.day, event_id):
-            labelled[(matured - 1 - seen.day) // 7].append(seen)
+        if has_matured(booked):
+            labelled[(end - 1 - booked.day) // 7].append(seen)
     days = list(range(today - DAYS, today))
     before = [each for day, held in by_day.items() if day < days[0] for each in held]
     columns = {
@@ -73,7 +78,7 @@ async def read_drift(database: Database, model: TreeModel | None, *, now: dateti
         if name not in OF_TIME
     }
     score = _indices([_scores(by_day[day], model) for day in days], _scores(before, model))
-    weeks = [_week(labelled[back], model, last=matured - 1 - 7 * back) for back in sorted(labelled, reverse=True)]
+    weeks = [_week(labelled[back], model, last=end - 1 - 7 * back) for back in sorted(labelled, reverse=True)]
     return Drift(model.name if model else "rules", [_date(day) for day in days], {SCORE: score, **columns}, weeks)
 
 

@@ -1,6 +1,8 @@
 """What is stored → the stream of the past, to train on: every booked movement in order, scored as it would have been.
 
-Labels come from the collection `labels`; one counts only from its `known_at`, in the features as in the training.
+Labels come from the collection `labels`. In the features a chargeback counts from its `known_at`. Trained and tested is on payments
+whose time to be disputed is over, whatever label they have: a dispute tells a fraud within days, and only quiet time tells that the
+others were none, so among newer payments the frauds alone have labels.
 """
 
 from array import array
@@ -22,6 +24,7 @@ from gateway.analysis.trees import TreeModel
 from gateway.analysis.vector import vector
 from gateway.errors import BadModel
 from gateway.insights.insight import UNSCORED
+from gateway.pipeline.labels import QUIET, matured_seq
 from gateway.pipeline.profiles import direction
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -33,8 +36,34 @@ CALIBRATION_ERROR_MAX: Final = 0.01
 READ_AT_ONCE: Final = 1_000
 
 
+class Booked(NamedTuple):
+    """A movement with its place in the books and its insight."""
+
+    seq: int
+    insight: Mapping[str, Any]
+    movement: Movement
+
+    @property
+    def day(self) -> int:
+        """Since 1970, UTC."""
+        return int(self.movement.occurred_at // DAY_S)
+
+
+class Matured(NamedTuple):
+    """The payments whose time to be disputed is over: until when they were paid, and booked up to which number.
+
+    Both, because a payment may be booked long after it was paid, as one that was missed and is fetched later: its time runs from
+    the booking."""
+
+    until: datetime
+    seq: int
+
+    def holds(self, booked: Booked) -> bool:
+        return booked.seq <= self.seq and booked.insight["occurred_at"] <= self.until
+
+
 class History(NamedTuple):
-    """The labelled movements of the last matured week, and those of the window before it."""
+    """The labelled movements of the last matured week, and those of the window that trains for it."""
 
     train: list[Seen]
     test: list[Seen]
@@ -42,26 +71,38 @@ class History(NamedTuple):
     """The only one there is; None when there are several, whose amounts cannot be compared."""
 
 
-async def read_history(database: Database, *, now: datetime) -> History:
-    """Replay everything that is stored. Raises `BadModel` when nothing is labelled."""
+async def read_history(database: Database, *, delay_days: int, now: datetime) -> History:
+    """Replay everything that is stored. Raises `BadModel` when nothing is labelled, or nothing has matured.
+
+    The training window ends `delay_days` before the test week begins: the time to dispute its payments was over by then, so their
+    labels were known. Their `known_at` is not asked for. Of the payments just before the test week it would let through the frauds
+    alone, for those are known within days and the others after the delay; and it would take out old frauds whose dispute was
+    decided lately, for it moves with each step of a dispute."""
     labels = await labels_known(database, now=now)
     if not labels:
         raise BadModel(
             "No payment has a label yet: labels come from disputes, and from payments that nobody disputed in time."
         )
-    matured = max(each["occurred_at"] for each in labels.values())
-    test_from, train_from = matured - timedelta(days=TEST_DAYS), matured - timedelta(days=TEST_DAYS + WINDOW_DAYS)
+    matured = await matured_of(database, labels)
+    if matured is None:
+        raise BadModel(
+            "No payment has matured yet: one counts only once its time to be disputed is over, whatever label it has; that is "
+            f"{delay_days} days (LABEL_DELAY_DAYS)."
+        )
+    test_from = matured.until - timedelta(days=TEST_DAYS)
+    train_until = test_from - timedelta(days=delay_days)
+    train_from = train_until - timedelta(days=WINDOW_DAYS)
     replay = _Replay(labels)
     train, test, currencies = list[Seen](), list[Seen](), set[str]()
-    async for insight, movement in _movements(database):
-        label = labels.get(insight["_id"])
-        seen = replay.take(movement, booked_at=insight["at"].timestamp(), look=label is not None)
-        currencies.add(insight["currency"])
-        if seen is None or label is None or insight["occurred_at"] < train_from:
+    async for booked in _movements(database):
+        occurred_at = booked.insight["occurred_at"]
+        seen = replay.take(booked, look=booked.movement.event_id in labels and matured.holds(booked))
+        currencies.add(booked.insight["currency"])
+        if seen is None:
             continue
-        if insight["occurred_at"] >= test_from:
+        if occurred_at >= test_from:
             test.append(seen)
-        elif label["known_at"] <= test_from:
+        elif train_from <= occurred_at < train_until:
             train.append(seen)
     return History(train, test, currencies.pop() if len(currencies) == 1 else None)
 
@@ -71,22 +112,29 @@ async def labels_known(database: Database, *, now: datetime) -> dict[str, Mappin
     return {each["event_id"]: each async for each in database["labels"].find({"known_at": {"$lte": now}})}
 
 
+async def matured_of(database: Database, labels: Mapping[str, Mapping[str, Any]]) -> Matured | None:
+    """Up to the newest payment that quiet time gave its label; None when it has given none yet.
+
+    Not the present moment less the delay: where no worker has given labels for a while, the newest payments before that moment
+    that have one would be frauds alone again."""
+    until = max((each["occurred_at"] for each in labels.values() if each["why"] == QUIET), default=None)
+    return None if until is None else Matured(until, await matured_seq(database))
+
+
 async def seen_of(
-    database: Database, labels: Mapping[str, Mapping[str, Any]], wanted: Callable[[int, str], bool]
-) -> AsyncIterator[tuple[str, Seen]]:
-    """The movements of wanted days (since 1970, UTC) and events that a model would judge, as they were seen, each with its event's
-    id. Replays everything that is stored."""
+    database: Database, labels: Mapping[str, Mapping[str, Any]], wanted: Callable[[Booked], bool]
+) -> AsyncIterator[tuple[Booked, Seen]]:
+    """The wanted movements that a model would judge, as they were seen. Replays everything that is stored."""
     replay = _Replay(labels)
-    async for insight, movement in _movements(database):
-        look = wanted(int(movement.occurred_at // DAY_S), movement.event_id)
-        seen = replay.take(movement, booked_at=insight["at"].timestamp(), look=look)
+    async for booked in _movements(database):
+        seen = replay.take(booked, look=wanted(booked))
         if seen is not None:
-            yield movement.event_id, seen
+            yield booked, seen
 
 
-async def train_on_history(database: Database, *, now: datetime) -> TreeModel:
-    """A model of the last 60 days, measured on the last matured week, which it was not trained on."""
-    history = await read_history(database, now=now)
+async def train_on_history(database: Database, *, delay_days: int, now: datetime) -> TreeModel:
+    """A model of 60 matured days, measured on the last matured week, which it was not trained on."""
+    history = await read_history(database, delay_days=delay_days, now=now)
     amounts = history.currency is not None
     model = trained(history.train, trained_on="history", with_amounts=amounts, currency=history.currency)
     if any(each.fraud for each in history.test):
@@ -96,10 +144,10 @@ async def train_on_history(database: Database, *, now: datetime) -> TreeModel:
 
 
 async def compared(
-    database: Database, candidate: TreeModel, incumbent: TreeModel | None, *, now: datetime
+    database: Database, candidate: TreeModel, incumbent: TreeModel | None, *, delay_days: int, now: datetime
 ) -> dict[str, dict[str, float]]:
     """Both on the last matured week. Raises `BadModel` when the candidate does not hold."""
-    test = (await read_history(database, now=now)).test
+    test = (await read_history(database, delay_days=delay_days, now=now)).test
     if not any(each.fraud for each in test):
         raise BadModel("The last matured week has no fraud in it: nothing can be compared, so nothing is promoted.")
     found = {"candidate": measured(candidate, test), "incumbent": _incumbent(incumbent, test)}
@@ -133,9 +181,10 @@ class _Replay:
         self._known = sorted(((each["known_at"].timestamp(), each["event_id"]) for each in frauds), reverse=True)
         self._labels = labels
 
-    def take(self, movement: Movement, *, booked_at: float, look: bool) -> Seen | None:
+    def take(self, booked: Booked, *, look: bool) -> Seen | None:
         """The movement as it was seen, if it is to be looked at, then learned from. None where no model would say anything."""
-        self._charge_back(booked_at)
+        movement = booked.movement
+        self._charge_back(booked.insight["at"].timestamp())
         profile = self._profiles.setdefault(movement.profile_id, Profile(movement.profile_id))
         other = None
         if movement.counterparty is not None:
@@ -174,9 +223,9 @@ class _Replay:
                 other.charge_back(paid_at=paid_at, known_at=known_at, suspicious=suspicious)
 
 
-async def _movements(database: Database) -> AsyncIterator[tuple[Mapping[str, Any], Movement]]:
-    """What the writer learned from, in the order of the books, each with its insight."""
-    fields = {"event_id": 1, "kind": 1, "legs": 1}
+async def _movements(database: Database) -> AsyncIterator[Booked]:
+    """What the writer learned from, in the order of the books."""
+    fields = {"seq": 1, "event_id": 1, "kind": 1, "legs": 1}
     booked = database["transactions"].find({"legs.0": {"$exists": True}}, fields).sort("seq", 1)
     batch: list[Mapping[str, Any]] = []
     async for transaction in booked:
@@ -189,11 +238,15 @@ async def _movements(database: Database) -> AsyncIterator[tuple[Mapping[str, Any
         yield each
 
 
-async def _joined(database: Database, batch: list[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Movement]]:
+async def _joined(database: Database, batch: list[Mapping[str, Any]]) -> list[Booked]:
     """One transaction of an event was scored, and only one; one that was not has no place in the past either."""
     asked = {"_id": {"$in": [each["event_id"] for each in batch]}, "level": {"$ne": UNSCORED}}
     scored = {each["transaction"]: each async for each in database["insights"].find(asked)}
-    return [(scored[each["_id"]], _movement(scored[each["_id"]], each)) for each in batch if each["_id"] in scored]
+    return [
+        Booked(each["seq"], scored[each["_id"]], _movement(scored[each["_id"]], each))
+        for each in batch
+        if each["_id"] in scored
+    ]
 
 
 def _movement(insight: Mapping[str, Any], transaction: Mapping[str, Any]) -> Movement:

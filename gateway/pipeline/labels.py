@@ -31,6 +31,8 @@ TIMES_REST: Final = 4
 """While there is more, each turn rests four times as long as it took: it has a fifth of one core at most, and less when others are
 busy, for then a turn takes longer. What is due waits; a label is in no hurry."""
 IDLE_S: Final = 2.0
+QUIET: Final = "matured"
+"""The `why` of a label that no dispute gave, but time without one."""
 _DISPUTES: Final = "labels_disputes"
 _MATURED: Final = "labels_matured"
 
@@ -52,6 +54,12 @@ async def label_regularly(
         more = await turns.take(label_piece(database, delay_days=delay_days, now=utc(clock())), otherwise=False)
         rest_s = max(BUSY_PAUSE_S, TIMES_REST * (monotonic() - started)) if more else IDLE_S
         await pause(stop, rest_s)
+
+
+async def matured_seq(database: Database) -> int:
+    """The transaction's number up to which every capture has a label, whichever it is: their time to be disputed is over. Of later
+    ones only those that were disputed early have one."""
+    return await _mark(database, _MATURED)
 
 
 async def label_piece(database: Database, *, delay_days: int, now: datetime) -> bool:
@@ -97,7 +105,7 @@ async def _mature(database: Database, delay: timedelta, now: datetime) -> bool:
     if last is None:
         return False
     captured = {"seq": {"$gt": matured, "$lte": last["seq"]}, "kind": "capture"}
-    told = {"label": {"$literal": 0}, "why": {"$literal": "matured"}}
+    told = {"label": {"$literal": 0}, "why": {"$literal": QUIET}}
     known_at = {"$add": ["$at", round(delay.total_seconds() * 1_000)]}
     await _merge(database, captured, {**told, "known_at": known_at}, "keepExisting")
     await _set_mark(database, _MATURED, last["seq"])

@@ -39,11 +39,12 @@ async def booked_past(database: Database) -> None:
     await Booking(database, now=NOW - 40 * DAY_S).book(payments(), batch=500)
     labels = []
     async for each in database.transactions.find({"kind": "capture"}):
-        label = {"label": int(each["seq"] % 50 == 0), "known_at": each["occurred_at"], "why": "test"}
+        label = {"label": int(each["seq"] % 50 == 0), "known_at": each["occurred_at"], "why": "matured"}
         labels.append(
             {"_id": each["object"], "event_id": each["event_id"], "occurred_at": each["occurred_at"], **label}
         )
     await database.labels.insert_many(labels)
+    await database.marks.insert_one({"_id": "labels_matured", "seq": DAYS * A_DAY})
 
 
 def test_what_moved_is_told_and_what_did_not_is_not(
