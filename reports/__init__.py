@@ -13,6 +13,6 @@ The map, in reading order; each part takes what the one before it gives:
     charts/     the tables as pictures: geometry
     formats/    the page, PDF, XLSX, CSV
     files       written whole, readable by their owner                           generate    the whole way
-    plan        when reports are made regularly                                  schedule    the worker's part of it
-    shelf       their directory: an index, and what is too old
+    plan        when reports are made regularly, and of what                     claim       which worker makes the one due
+    schedule    the worker's part of it                                          shelf       their directory, with its index
 """

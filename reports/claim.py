@@ -12,9 +12,8 @@ from gateway.queries.reading import Database
 from reports.plan import COLLECTION, DUE, Plan, begin, last_due, next_due, period_due
 
 REPORT_S_MAX: Final = 3_600.0
-LEASE: Final = timedelta(
-    seconds=REPORT_S_MAX + 300
-)  # longer than the longest report, with its end and clocks that differ
+LEASE: Final = timedelta(seconds=REPORT_S_MAX + 300)
+"""Longer than the longest report, with its end and clocks that differ."""
 RETRY_AFTER: Final = timedelta(minutes=10)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from gateway.events.event import Outcome, PaymentEvent
 from gateway.ledger.limits import NO_LIMITS, Limits, day_key, refusal
 from gateway.ledger.posting_rules import (
+    DISPUTE_RUNS,
     EFFECTS,
     NEW,
     PARENT_STATES,
@@ -188,16 +189,13 @@ class Books:
             moved = position("refund", known.state).balance - position("refund", taken.state).balance
             refunded += moved * taken.amount_minor
         else:
-            disputes += (taken.state in _DISPUTE_RUNS) - (known.state in _DISPUTE_RUNS)
+            disputes += (taken.state in DISPUTE_RUNS) - (known.state in DISPUTE_RUNS)
         state = captured_state(amount_minor=parent.amount_minor, refunded_minor=refunded, disputes_open=disputes)
         self._keep(
             replace(
                 parent, refunded_minor=refunded, disputes_open=disputes, state=state, last_event_id=taken.last_event_id
             )
         )
-
-
-_DISPUTE_RUNS = frozenset({"OPEN", "WITHDRAWN", "LOST"})
 
 
 def _wallet_of(event: PaymentEvent, known: ProviderObject, parent: ProviderObject | None) -> str | None:

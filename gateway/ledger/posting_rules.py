@@ -121,6 +121,9 @@ EDGES: Final[Mapping[str, Table]] = MappingProxyType(
     }
 )
 
+DISPUTE_RUNS: Final = frozenset({"OPEN", "WITHDRAWN", "LOST"})
+"""The states of a dispute in which it holds its payment's money or has taken it."""
+
 PARENT_STATES: Final = frozenset({"CAPTURED", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED"})
 """The states of a payment in which a refund or dispute of it can be booked; until then it is parked."""
 

@@ -16,10 +16,9 @@ from gateway.clock import utc
 from gateway.events.event import PaymentEvent
 from gateway.insights.insight import SUSPICIOUS
 from gateway.ledger.books import Applied
+from gateway.ledger.posting_rules import DISPUTE_RUNS
 from gateway.recent import Recent
 
-HOLDS: Final = frozenset({"OPEN", "WITHDRAWN", "LOST"})
-"""States of a dispute in which its payment counts as charged back."""
 PAYMENTS_MAX: Final = 20_000
 """Captures remembered until their batch is surely stored: several batches of the largest size."""
 
@@ -85,7 +84,7 @@ def times(event: PaymentEvent, result: Applied) -> int:
     transaction = result.transaction
     if event.kind != "dispute" or transaction is None:
         return 0
-    return (transaction.to_state in HOLDS) - (transaction.from_state in HOLDS)
+    return (transaction.to_state in DISPUTE_RUNS) - (transaction.from_state in DISPUTE_RUNS)
 
 
 def told(paid: Paid, event: PaymentEvent, result: Applied) -> dict[str, Any]:

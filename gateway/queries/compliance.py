@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from gateway.booked import booked
 from gateway.ledger.owners import level_given
+from gateway.ledger.posting_rules import DISPUTE_RUNS
 from gateway.queries.counted import within
 from gateway.queries.payments import PaymentStatus
 from gateway.queries.period import Period
@@ -55,7 +56,8 @@ async def compliance_of_wallet(
         .sort("seq", -1)
         .to_list(100)
     )
-    disputed = {"_id": {"$in": sorted({each["object"] for each in moved})}, "kind": "dispute", "state": "OPEN"}
+    objects, running = sorted({each["object"] for each in moved}), {"$in": sorted(DISPUTE_RUNS)}
+    disputed = {"_id": {"$in": objects}, "kind": "dispute", "state": running}
     conflicts = {"event_id": {"$in": sorted({each["event_id"] for each in moved})}}
     flags = {
         "disputed": await database.objects.find_one(disputed, {"_id": 1}) is not None,

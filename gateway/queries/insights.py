@@ -95,7 +95,7 @@ async def _event_insights(database: Database, match: dict[str, Any], limit: int,
     skip = 0
     if cursor is not None:
         begun, given = _position(cursor)
-        if not (given.isdigit() and len(given) < 6):
+        if not (given.isascii() and given.isdigit() and len(given) < 6):
             raise BadRequest(NO_CURSOR)
         match, skip = {"$and": [match, {"at": {"$lte": begun}}]}, int(given)
     found = await database.insights.find(match).sort("at", -1).skip(skip).limit(limit + 1).to_list()

@@ -72,10 +72,10 @@ async def revenue(
     within_s: float = READ_S_MAX,
 ) -> Revenue:
     """By the time of booking. Raises `StoreUnavailable` when the period holds more than can be added up in time."""
-    before = Period(period.since - (period.until - period.since), period.since)
+    before = _before(period)
     with answered_within(within_s):
         groups = await _groups(database, period, breakdown, currency)
-        earlier = await _groups(database, before, "month", currency)
+        earlier = await _groups(database, before, "month", currency) if before else []
     net_before: dict[str, int] = defaultdict(int)
     for group in earlier:
         net_before[group["_id"]["currency"]] += _signed(group)
@@ -89,6 +89,14 @@ async def revenue(
         truncated=len(steps) > STEPS_MAX,
         transactions=sum(group["count"] for group in groups),
     )
+
+
+def _before(period: Period) -> Period | None:
+    """As long, and right before; none where the calendar has not begun."""
+    try:
+        return Period(period.since - (period.until - period.since), period.since)
+    except OverflowError:
+        return None
 
 
 async def _groups(database: Database, period: Period, unit: str, currency: str | None) -> list[Document]:

@@ -86,7 +86,7 @@ def test_a_currencys_forecast_begins_with_its_own_first_day(known: int) -> None:
         names = ("captured", "refunded", "transferred", "disputed")
         row = {f"{name}_{what}": 0 for name in names for what in ("count", "minor")}
         row |= {"captured_count": 1, "captured_minor": amount_minor}
-        counted = {name: 1 for name in ("transactions", "events", "scored")}
+        counted = dict.fromkeys(("transactions", "events", "scored"), 1)
         return {"currencies": [{"currency": currency, **row}], "providers": [], "scores": [], **counted}
 
     last = MONDAY.date()

@@ -1,6 +1,6 @@
 """The questions behind the agents' tools: revenue, times to an outcome, subscriptions, and what was recorded."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +72,47 @@ def test_subscriptions_that_end_are_churn_of_those_that_lived(ask: Ask) -> None:
     found = ask(question)
     assert (found.subscriptions, found.living, found.at_risk, found.ended) == (3, 2, 1, 1)
     assert (found.started, found.ended_in_period, found.churn_percent) == (1, 1, 50.0)
+
+
+def test_churn_of_a_past_period_is_of_those_that_lived_at_its_start(empty: Ask) -> None:
+    """What began and ended after it is none of its business, nor is what began and ended within it."""
+    story = [
+        *((sub, 100, "NEW", "ACTIVE") for sub in range(4)),
+        *((sub, 60, "ACTIVE", "CANCELED") for sub in range(2)),
+        (4, 60, "NEW", "ACTIVE"),
+        (4, 59, "ACTIVE", "CANCELED"),
+        *((sub, 20, "NEW", "ACTIVE") for sub in range(10, 30)),
+        (2, 10, "ACTIVE", "CANCELED"),
+    ]
+
+    async def question(database: Database) -> Any:
+        states = {f"stripe:subscription:sub_{sub}": to for sub, _, _, to in story}
+        await database.objects.insert_many(
+            [{"_id": name, "kind": "subscription", "state": state} for name, state in states.items()]
+        )
+        moved = [
+            {
+                "_id": f"state:{number}",
+                "seq": number + 1,
+                "kind": "state",
+                "object": f"stripe:subscription:sub_{sub}",
+                "change": {"from": before, "to": after},
+                "at": NOW - timedelta(days=ago),
+            }
+            for number, (sub, ago, before, after) in enumerate(story)
+        ]
+        await book(database, moved)
+        return await subscription_analytics(database, Period(NOW - timedelta(days=61), NOW - timedelta(days=58)))
+
+    found = empty(question)
+    assert (found.started, found.ended_in_period, found.churn_percent) == (1, 3, 50.0)
+    assert {each.name: each.count for each in found.changes} == {"CANCELED": 3, "ACTIVE": 1}
+
+
+def test_before_the_calendar_there_is_no_period_to_compare_with(ask: Ask) -> None:
+    """The first days of all times: nothing, and no error."""
+    first = Period(datetime(1, 1, 1, tzinfo=UTC), datetime(1, 2, 1, tzinfo=UTC))
+    assert ask(lambda database: revenue(database, first)).totals == []
 
 
 def test_an_empty_store_is_told_as_empty(empty: Ask) -> None:

@@ -118,6 +118,20 @@ def test_flags_of_a_payment_are_those_that_are_stored(ask: Ask) -> None:
     assert ask(disputed).compliance_status.regulatory_flags == ["disputed", "identity_conflict", "owes_money"]
 
 
+@pytest.mark.parametrize(("state", "told"), [("OPEN", True), ("WITHDRAWN", True), ("LOST", True), ("WON", False)])
+def test_a_wallet_is_disputed_while_the_ledger_says_so_of_its_payments(ask: Ask, state: str, told: bool) -> None:
+    """Money that was taken back is as disputed as money that is held."""
+
+    async def asked(database: Database) -> Any:
+        await database.transactions.update_one(
+            {"_id": "stripe:capture:pi_1"}, {"$set": {"object": "stripe:dispute:dp_1"}}
+        )
+        await database.objects.insert_one({"_id": "stripe:dispute:dp_1", "kind": "dispute", "state": state})
+        return await wallet_context(database, "alice", now=NOW)
+
+    assert ("disputed" in ask(asked).compliance_status.regulatory_flags) is told
+
+
 @pytest.mark.parametrize(("ok", "told"), [(True, None), (False, "broken")])
 def test_an_audit_before_the_payment_says_nothing_about_it_unless_it_is_broken(
     ask: Ask, ok: bool, told: str | None

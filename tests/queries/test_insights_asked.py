@@ -121,6 +121,12 @@ def test_what_cannot_be_asked_is_refused(empty: Ask, wanted: dict[str, str]) -> 
         empty(lambda database: find_insights(database, wanted))
 
 
+def test_a_number_that_is_no_digit_is_a_foreign_cursor(empty: Ask) -> None:
+    """ "0 ²": a superscript counts as a digit and is no number that can be read."""
+    with pytest.raises(BadRequest):
+        empty(lambda database: find_insights(database, {"level": "event"}, cursor="MCDCsg"))
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "////", "LTE", "MTIz", "OTk5OTk5OTk5OTk5OTk5IHg"])
 @pytest.mark.parametrize("level", ["event", "business"])
 def test_a_cursor_of_nobody_is_refused(empty: Ask, cursor: str, level: str) -> None:
