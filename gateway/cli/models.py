@@ -19,7 +19,7 @@ from gateway.analysis.default_model import default_model
 from gateway.analysis.drift import MOVED, SHIFTED
 from gateway.analysis.learning.bench import Bench, measured, trained
 from gateway.analysis.learning.bench import bench as run_bench
-from gateway.analysis.learning.protocol import START_DAY
+from gateway.analysis.learning.protocol import START_DAY, folds
 from gateway.analysis.learning.rows import read_rows
 from gateway.analysis.learning.stream import Seen, Stream
 from gateway.analysis.model import MODEL
@@ -41,7 +41,6 @@ Answer = TypeVar("Answer")
 
 OWN_START_DAY: Final = 35
 """The simulator's own data are shorter than the handbook's."""
-OWN_FOLDS_DAYS: Final = 21
 MEASURES: Final = {
     "auc": "AUC",
     "ap": "AP",
@@ -81,13 +80,13 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train and test on labelled events by the Fraud Detection Handbook's protocol. Needs the extra `train`."""
+    name: Any = protocol.value
     if data is None:
         start = OWN_START_DAY if start_day is None else start_day
-        rows = simulate_patterns(days=start + OWN_FOLDS_DAYS)
+        rows = simulate_patterns(days=folds(name, start)[-1].test_end)
     else:
         start = START_DAY if start_day is None else start_day
         rows = read_rows(data)
-    name: Any = protocol.value
     with _uncollected():
         found = run_bench(rows, name, start_day=start, handbook=data is not None)
     if as_json:

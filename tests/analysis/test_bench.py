@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from gateway.analysis.learning.rows import Row, read_rows
 from gateway.analysis.learning.stream import Stream
 from gateway.analysis.profile import DAY_S
 from gateway.analysis.vector import NAMES
-from gateway.cli import commands
+from gateway.cli import commands, models
 from gateway.cli.models import table_of
 from gateway.errors import BadModel
 from simulators.fraud import simulate_handbook, simulate_patterns
@@ -44,6 +44,26 @@ def test_the_floor_on_our_own_data() -> None:
     assert found["model"]["calibration_error"] < 0.02
     assert found["published"] is None
     assert set(found["model"]) == set(found["rules"])
+
+
+@pytest.mark.parametrize(("protocol", "starts"), [("A", [10]), ("B", [10, 17, 24, 31])])
+def test_our_own_data_last_as_long_as_the_protocol(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, starts: list[int]
+) -> None:
+    """The last fold's test week is the last one that is simulated. Of fewer customers, for the figures are not looked at."""
+    pytest.importorskip("lightgbm", reason="LightGBM is an extra: pip install 'auto-pay-gateway[train]'")
+    asked = list[int]()
+
+    def simulated(*, days: int) -> Iterator[Row]:
+        asked.append(days)
+        return simulate_patterns(days=days, customers=120, counterparties=60)
+
+    monkeypatch.setattr(models, "simulate_patterns", simulated)
+    words = ["model", "bench", "--json", "--protocol", protocol, "--start-day", "10"]
+    result = CliRunner().invoke(commands("model"), words)
+    assert result.exit_code == 0, result.exception
+    assert [fold["start_day"] for fold in json.loads(result.output)["folds"]] == starts
+    assert asked == [starts[-1] + 21]
 
 
 def test_more_than_can_be_known_is_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
