@@ -137,8 +137,9 @@ class _Questions:
 
     async def errors(self, request: Request) -> Response:
         query = query_of(request, {"period", "limit"})
-        asked = period(query.get("period", "day"), utc(self.clock()))
-        return answer(await errors_summary(self.database(), asked, limit=limit_of(query)))
+        now = utc(self.clock())
+        asked = period(query.get("period", "day"), now)
+        return answer(await errors_summary(self.database(), asked, now=now, limit=limit_of(query)))
 
     async def refusals(self, request: Request) -> Response:
         query = query_of(request, {*PARAMETERS, "limit", "cursor"})

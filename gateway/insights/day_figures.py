@@ -17,6 +17,7 @@ from bson import Decimal128
 from pymongo.asynchronous.database import AsyncDatabase
 
 from gateway.booked import booked
+from gateway.events.refusal_counts import refused_between
 from gateway.insights.provider_records import provider_records
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -92,7 +93,7 @@ def _received(since: datetime, until: datetime) -> list[dict[str, Any]]:
 
 def _refused(since: datetime, until: datetime) -> list[dict[str, Any]]:
     return [
-        {"$match": {"at": {"$gte": since, "$lt": until}}},
+        {"$match": refused_between(since, until)},
         {"$group": {"_id": "$reason", "count": {"$sum": "$count"}}},
     ]
 

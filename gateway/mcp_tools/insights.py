@@ -75,6 +75,8 @@ class Dashboard(Answer):
     by_outcome: list[Count]
     risk_levels: list[Count]
     refused_requests: int
+    refused_at_least: bool
+    """More may have been refused: a part of the period is counted by the rows that were kept."""
     backlog: int
     open_alerts: int
     latest_alerts: list[str]
@@ -92,7 +94,8 @@ class Insights:
     ) -> ToldFraud:
         """Risk levels, their reasons and the riskiest events of a period; `note` says so when nothing was scored."""
         asked = self.around.period(period)
-        found = await fraud_patterns(self.around.database(), asked, wallet=wallet_id, limit=limit)
+        now = self.around.now()
+        found = await fraud_patterns(self.around.database(), asked, now=now, wallet=wallet_id, limit=limit)
         models = sorted({insight.model for insight in found.riskiest if insight.model})
         basis = of_period(asked, found.scored + found.unscored, ", ".join(models) or None)
         return ToldFraud(**found.model_dump(), basis=basis)
@@ -134,7 +137,7 @@ class Insights:
         """One look: health, totals per currency, outcomes, risk levels, refusals, backlog and open alerts."""
         asked, database = self.around.period(period), self.around.database()
         metrics = await payment_metrics(database, asked, now=self.around.now())
-        risky = await fraud_patterns(database, asked, limit=1)
+        risky = await fraud_patterns(database, asked, now=self.around.now(), limit=1)
         well = await health(database, self.around.settings, now=self.around.now())
         alerts = await find_alerts(database, limit=5)
         return Dashboard(
@@ -144,6 +147,7 @@ class Insights:
             by_outcome=metrics.by_outcome,
             risk_levels=risky.levels,
             refused_requests=metrics.refused_requests.count,
+            refused_at_least=metrics.refused_requests.at_least,
             backlog=metrics.backlog.waiting,
             open_alerts=alerts.open,
             latest_alerts=[f"{alert.alert_id} {alert.severity} {alert.kind}" for alert in alerts.alerts],

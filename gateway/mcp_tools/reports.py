@@ -35,6 +35,8 @@ class ReportRow(Answer):
     amount: str | None = None
     amount_minor: int | None = None
     count: int | None = None
+    at_least: bool = False
+    """`count` is a lower bound."""
     number: float | None = None
     unit: str | None = None
 
@@ -43,6 +45,8 @@ class ToldPerformance(Performance):
     """With what it rests on."""
 
     refused_requests: int
+    refused_at_least: bool
+    """More may have been refused: a part of the period is counted by the rows that were kept."""
     backlog: int
     basis: Basis
 
@@ -72,6 +76,7 @@ class Reports:
         return ToldPerformance(
             **found.model_dump(),
             refused_requests=metrics.refused_requests.count,
+            refused_at_least=metrics.refused_requests.at_least,
             backlog=metrics.backlog.waiting,
             basis=of_period(asked, found.events),
         )
@@ -108,7 +113,7 @@ class Reports:
                     for step in steps
                 ]
             case "risk":
-                patterns = await fraud_patterns(database, asked, limit=1)
+                patterns = await fraud_patterns(database, asked, now=self.around.now(), limit=1)
                 named = [("level", each) for each in patterns.levels] + [("reason", each) for each in patterns.reasons]
                 return [ReportRow(section=section, name=f"{of} {each.name}", count=each.count) for of, each in named]
             case "attacks":
@@ -137,7 +142,10 @@ class Reports:
             "sources": metrics.by_source,
             "refusals": metrics.refused_requests.by_reason,
         }
-        return [ReportRow(section=section, name=each.name, count=each.count) for each in counts[section]]
+        at_least = section == "refusals" and metrics.refused_requests.at_least
+        return [
+            ReportRow(section=section, name=each.name, count=each.count, at_least=at_least) for each in counts[section]
+        ]
 
 
 def _money(section: str, name: str, currency: str, amount: str, amount_minor: int) -> ReportRow:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from gateway.events.refusal_counts import parts_of
 from gateway.queries.period import Period
 from gateway.queries.reading import Answer, Database, Document, label
 
@@ -18,12 +19,15 @@ class Count(Answer):
 
 
 class Refused(Answer):
-    """Requests refused at the door. Only the latest refusals are kept, so the answer says how far back they reach."""
+    """Requests refused at the door: all of them for a week; of older ones those whose rows are still kept."""
 
     count: int
+    """A lower bound when `at_least` is true, as are those by reason."""
     by_reason: list[Count]
+    at_least: bool
+    """A part of the period is counted by rows, and not everything that was refused then is known to have one."""
     kept_since: datetime | None
-    """The oldest refusal that is still kept; null when there is none. A period that starts before it is not all here."""
+    """The oldest refusal that still has a row; null when there is none. A flood leaves rows of a part only."""
 
 
 def within(period: Period) -> dict[str, datetime]:
@@ -46,13 +50,18 @@ def counts(groups: list[Document]) -> list[Count]:
     return [Count(name=name, count=count) for name, count in ranked]
 
 
-async def refused_requests(database: Database, period: Period) -> Refused:
-    """The refusals of the period by reason. Reads a capped collection, so its size is the bound."""
-    pipeline = [{"$match": {"at": within(period)}}, *by_name("$reason")]
-    reasons = counts(await (await database.rejections.aggregate(pipeline)).to_list())
+async def refused_requests(database: Database, period: Period, *, now: datetime) -> Refused:
+    """The refusals of the period by reason. Reads a week of counts and a capped collection, so their sizes are the bound."""
+    found = await parts_of(database, period.since, period.until, now=now)
+    groups: list[Document] = []
+    for part in found.parts:
+        pipeline = [{"$match": part.condition}, {"$group": {"_id": "$reason", "count": part.number}}]
+        groups += await (await database[part.collection].aggregate(pipeline)).to_list()
+    reasons = counts(groups)
     oldest = await database.rejections.find_one({}, {"at": 1}, sort=[("$natural", 1)])
     return Refused(
         count=sum(reason.count for reason in reasons),
-        by_reason=reasons,
+        by_reason=reasons[:NAMES_MAX],
+        at_least=found.at_least,
         kept_since=oldest["at"] if oldest else None,
     )

@@ -32,7 +32,13 @@ class FraudPatterns(Answer):
 
 
 async def fraud_patterns(
-    database: Database, period: Period, *, wallet: str | None = None, limit: int = 10, within_s: float = READ_S_MAX
+    database: Database,
+    period: Period,
+    *,
+    now: datetime,
+    wallet: str | None = None,
+    limit: int = 10,
+    within_s: float = READ_S_MAX,
 ) -> FraudPatterns:
     """Raises `NotFound` for an unknown wallet. `limit` bounds the riskiest events."""
     page_size(limit)
@@ -44,7 +50,7 @@ async def fraud_patterns(
             if wallets[0]["_id"] == wallet:
                 match["currency"] = wallets[0]["currency"]
         found = await (await database.insights.aggregate(_pipeline(match, limit))).to_list()
-        refused = await refused_requests(database, period)
+        refused = await refused_requests(database, period, now=now)
     levels = counts(found[0]["levels"])
     unscored = sum(level.count for level in levels if level.name == "unscored")
     scored = sum(level.count for level in levels) - unscored

@@ -61,7 +61,7 @@ async def payment_metrics(
     with answered_within(within_s):
         moved = await (await database.transactions.aggregate(_moved(await booked(database, within(period))))).to_list()
         received = (await (await database.events.aggregate(_received(period))).to_list())[0]
-        refused = await refused_requests(database, period)
+        refused = await refused_requests(database, period, now=now)
         waiting = await backlog(database, now=now, within_s=within_s)
     outcomes = counts(received["by_outcome"])
     return PaymentMetrics(

@@ -55,14 +55,14 @@ class ErrorsSummary(Answer):
 
 
 async def errors_summary(
-    database: Database, period: Period, *, limit: int = 20, within_s: float = READ_S_MAX
+    database: Database, period: Period, *, now: datetime, limit: int = 20, within_s: float = READ_S_MAX
 ) -> ErrorsSummary:
     """Everything of the period up to `limit` of each kind."""
     page_size(limit)
     at = {"at": within(period)}
     stuck = stuck_between(period.since, period.until)
     with answered_within(within_s):
-        refused = await refused_requests(database, period)
+        refused = await refused_requests(database, period, now=now)
         latest = await database.rejections.find(at).sort("$natural", -1).limit(limit).to_list()
         incidents = await database.incidents.find(at, {"body": 0}).sort("at", -1).limit(limit).to_list()
         events = await database.events.find(stuck, {"body": 0}).sort("settled_at", -1).limit(limit).to_list()

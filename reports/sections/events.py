@@ -1,7 +1,9 @@
 """What arrived and what became of it, what the door refused, and ids that came again with other content."""
 
+from collections import Counter
 from typing import Final
 
+from gateway.events.refusal_counts import parts_of
 from reports.reading import Document, Reading
 from reports.table import Builder, Kind, Table, columns, rate
 from reports.text import CHARS_MAX, shown
@@ -53,22 +55,23 @@ async def received(reading: Reading) -> Table:
 async def refused(reading: Reading) -> Table:
     """Requests that the door refused. Every one is counted for a week; of earlier ones the kept rows are counted."""
     period = reading.asked.period
-    wanted: Document = {"at": {"$gte": period.since, "$lt": period.until}}
-    if reading.asked.source:
-        wanted["source"] = reading.asked.source
-    oldest = await reading.database["refusal_counts"].find_one({}, {"at": 1}, sort=[("at", 1)])
-    if oldest is not None and oldest["at"] <= period.since:
-        group = {"_id": {"source": _text("source"), "reason": "$reason"}, "n": {"$sum": "$count"}}
-        rows = await reading.rows("refusal_counts", [{"$match": wanted}, {"$group": group}])
-        about = "Every request that was refused, by reason: what a wall keeps out is also what somebody tried."
-    else:
-        group = {"_id": {"source": _text("source"), "reason": "$reason"}, "n": {"$sum": 1}}
-        rows = await reading.rows("rejections", [{"$match": wanted}, {"$group": group}])
+    cut = await parts_of(reading.database, period.since, period.until, now=reading.now)
+    of_source = {"source": reading.asked.source} if reading.asked.source else {}
+    refusals: Counter[tuple[str, str]] = Counter()
+    for part in cut.parts:
+        group = {"_id": {"source": _text("source"), "reason": "$reason"}, "n": part.number}
+        for row in await reading.rows(part.collection, [{"$match": part.condition | of_source}, {"$group": group}]):
+            refusals[row["_id"]["source"], row["_id"]["reason"]] += row["n"]
+    if cut.at_least:
         kept = await reading.database["rejections"].find_one({}, {"at": 1}, sort=[("$natural", 1)])
-        about = "Refused requests, by reason, from a log of bounded size"
+        about = (
+            "Refused requests, by reason; there may have been more, as a part of them comes from a log of bounded size"
+        )
         about += f" that reaches back to {period.local(kept['at']):%Y-%m-%d %H:%M}." if kept else ", which is empty."
-    rows.sort(key=lambda row: (-row["n"], row["_id"]["source"], row["_id"]["reason"]))
-    total = sum(row["n"] for row in rows)
+    else:
+        about = "Every request that was refused, by reason: what a wall keeps out is also what somebody tried."
+    rows = sorted(refusals.items(), key=lambda each: (-each[1], each[0]))
+    total = refusals.total()
     built = Builder(
         columns(
             ("source", "Source", Kind.CODE),
@@ -77,12 +80,12 @@ async def refused(reading: Reading) -> Table:
             ("share", "Share", Kind.RATE),
         )
     )
-    for row in rows[:ROWS_MAX]:
+    for (source, reason), number in rows[:ROWS_MAX]:
         built.add(
-            source=shown(row["_id"]["source"]),
-            reason=shown(row["_id"]["reason"]).replace("_", " "),
-            requests=row["n"],
-            share=rate(row["n"], total),
+            source=shown(source),
+            reason=shown(reason).replace("_", " "),
+            requests=number,
+            share=rate(number, total),
         )
     reading.step_done("refused requests")
     return built.table(

@@ -106,6 +106,33 @@ def test_every_tool_answers_with_what_it_rests_on(answers: dict[str, Any]) -> No
     assert "SECRET-FREE-TEXT" not in str(answers)
 
 
+def test_refusals_are_counted_whole_or_said_to_be_a_part(in_gateway: InGateway) -> None:
+    """Of today by the counts, of the month by what has a row: the dashboard, the performance and the custom report alike."""
+
+    async def work(served: Served) -> None:
+        flood = {"at": NOW.replace(hour=0), "source": "stripe", "reason": "signature", "count": 5_000}
+        await served.database.refusal_counts.drop_indexes()  # MongoDB takes away what its own clock finds a week old
+        await served.database.refusal_counts.insert_one({"_id": "1:stripe:signature", **flood})
+        async with agent(served, *ALL) as client:
+            for period, count, at_least in (("day", 5_000, False), ("month", 5_000, True)):
+                for name in ("get_dashboard_metrics", "generate_performance_report"):
+                    found = (await client.call_tool(name, {"period": period})).structured_content or {}
+                    assert (found["refused_requests"], found["refused_at_least"]) == (count, at_least), (name, period)
+                asked = {"period": period, "sections": ["refusals", "sources"]}
+                found = (await client.call_tool("generate_custom_report", asked)).structured_content or {}
+                refused = [row for row in found["rows"] if row["section"] == "refusals"]
+                assert [(row["name"], row["count"], row["at_least"]) for row in refused] == [
+                    ("signature", count, at_least)
+                ]
+                assert not any(row["at_least"] for row in found["rows"] if row["section"] == "sources")
+                for name in ("get_payment_metrics", "detect_fraud_patterns"):
+                    found = (await client.call_tool(name, {"period": period})).structured_content or {}
+                    told = found["refused_requests"]
+                    assert (told["count"], told["at_least"]) == (count, at_least), (name, period)
+
+    in_gateway(work)
+
+
 def test_what_cannot_be_seen_is_not_called_compliant(in_gateway: InGateway) -> None:
     """Plain bodies are a failed check, TLS is unknown, and what is not looked at is listed by name."""
 

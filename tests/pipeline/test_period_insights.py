@@ -98,6 +98,19 @@ def test_a_currencys_forecast_begins_with_its_own_first_day(known: int) -> None:
     assert known < 7 or {point["amount"] for point in euro["days"]} == {"50.00"}
 
 
+def test_a_duplicate_is_no_refusal(mongo_uri: str, database_name: str) -> None:
+    """It is counted beside them, and was answered 200."""
+
+    async def story(database: Database) -> Document:
+        of = {"at": MONDAY, "source": "stripe", "count": 7}
+        reasons = ("duplicate", "stale")
+        await database["refusal_counts"].insert_many([{"_id": reason, "reason": reason, **of} for reason in reasons])
+        return await day_figures(database, MONDAY, MONDAY + timedelta(days=1), now=MONDAY + timedelta(days=1))
+
+    # unprepared: MongoDB would take away what its own clock finds a week old
+    assert on_database(mongo_uri, database_name, story, prepared=False)["refused"] == [{"reason": "stale", "count": 7}]
+
+
 def test_each_day_week_and_month_is_computed_once_it_is_over_and_never_again(
     mongo_uri: str, database_name: str
 ) -> None:

@@ -2,12 +2,19 @@
 
 import json
 from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from booked_store import story
+from booked_store import on_database, story
+from report_ledger import DAY, LATER
 from seeded_store import book
 
+from gateway.queries.reading import Database
+from reports.asked import Asked
+from reports.period import read_period
+from reports.reading import Reading
+from reports.sections.events import refused
 from reports.table import Table, by_key
 from simulators.traffic import Item, expected_balances
 
@@ -119,6 +126,44 @@ def test_a_filter_gives_the_part_and_the_parts_give_the_whole(day: Any, tables: 
     euros = by_key(day.collect(day.asked("2026-11-21", currency="EUR")).tables)
     assert {row["currency"] for row in euros["by_source"].records()} == {"EUR"}
     assert "refusals" not in euros
+
+
+@pytest.mark.parametrize(
+    ("days_later", "source", "numbers", "words"),
+    [
+        (1, None, [("stripe", "signature", 5_000), ("stripe", "stale", 7)], "Every request that was refused"),
+        (1, "stripe", [("stripe", "signature", 5_000), ("stripe", "stale", 7)], "Every request that was refused"),
+        (1, "razorpay", [], "Every request that was refused"),
+        (9, None, [("stripe", "signature", 1)], "there may have been more"),
+    ],
+)
+def test_refusals_are_those_that_were_counted(
+    mongo_uri: str,
+    database_name: str,
+    days_later: int,
+    source: str | None,
+    numbers: list[tuple[str, str, int]],
+    words: str,
+) -> None:
+    """Also when the first of all is later than the period's beginning; without duplicates; after a week what has a row."""
+
+    async def asked(database: Database) -> Table:
+        at = DAY + timedelta(hours=9)
+        await database["rejections"].insert_one({"at": at, "source": "stripe", "reason": "signature"})
+        counts = {"signature": 5_000, "stale": 7, "duplicate": 9}
+        await database["refusal_counts"].insert_many(
+            [
+                {"_id": reason, "at": at, "source": "stripe", "reason": reason, "count": n}
+                for reason, n in counts.items()
+            ]
+        )
+        period = read_period("2026-11-21", LATER, "UTC")
+        return await refused(Reading(database, Asked(period, source=source), DAY + timedelta(days=days_later)))
+
+    # unprepared: MongoDB would take away what its own clock finds a week old
+    table = on_database(mongo_uri, database_name, asked, prepared=False)
+    assert [(row["source"], row["reason"], row["requests"]) for row in table.records()] == numbers
+    assert words in table.about
 
 
 def test_a_wallet_s_report_closes_at_its_balance(day: Any, tables: dict[str, Table]) -> None:
