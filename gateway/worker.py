@@ -78,7 +78,7 @@ class Worker:
             try:
                 if await self._lease.acquire(stop):
                     log.info("lease_acquired", epoch=self._lease.epoch)
-                    await self._processing.start()
+                    await self._start()
                     self._begin_anew()
                     retry_s = 0.05
                     await self._work(stop)
@@ -92,6 +92,18 @@ class Worker:
                 )
                 await pause(stop, retry_s)
                 retry_s = min(retry_s * 2, RETRY_S_MAX)
+
+    async def _start(self) -> None:
+        """Take up what is stored, which may take longer than a lease lasts: it is renewed meanwhile, or a standby would take it,
+        begin in its turn, and lose it again."""
+        starting = asyncio.create_task(self._processing.start())
+        try:
+            while not (await asyncio.wait([starting], timeout=self._lease_s / 3))[0]:
+                await self._lease.renew()
+            await starting
+        finally:
+            starting.cancel()
+            await _ended(starting)
 
     async def _work(self, stop: asyncio.Event) -> None:
         renewed_at = _now()
@@ -184,7 +196,7 @@ class Worker:
 
     async def _carefully(self) -> None:
         """One batch from the beginning of the queue, halved around what cannot be settled."""
-        await self._processing.start()
+        await self._start()
         again = await released(self._events, self._batch_max)
         await self._processing.process(again or await waiting(self._events, self._batch_max))
 

@@ -118,6 +118,21 @@ def test_with_little_traffic_nothing_waits(mongo_uri: str, database_name: str) -
     on_database(mongo_uri, database_name, run)
 
 
+def test_a_kind_that_nothing_concerns_is_not_learned_again(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments that name no counterparty: its floor moves on all the same, or each new writer would read the whole past."""
+    monkeypatch.setattr(module, "MARKED_EVERY", 10)
+
+    async def run(database: Database) -> None:
+        await Booking(database).book([razorpay("payment.captured", f"pay_{n}", 1_00) for n in range(25)], batch=5)
+        mark = await database.marks.find_one({"_id": "counterparties"})
+        assert mark == {"_id": "counterparties", "floor": 20}
+        assert await database.counterparties.count_documents({}) == 0
+
+    on_database(mongo_uri, database_name, run)
+
+
 def test_what_waits_is_bounded(mongo_uri: str, database_name: str) -> None:
     """The floor follows however many wallets take part, so a new writer never has long to read."""
 

@@ -359,3 +359,31 @@ def test_an_idle_worker_keeps_its_lease(mongo_uri: str, database_name: str) -> N
         assert (lease["epoch"], free) == (1, 0)
 
     on_database(mongo_uri, database_name, story)
+
+
+class _SlowToStart(Processing):
+    """Has much to learn again: longer than its lease lasts."""
+
+    async def start(self) -> None:
+        await asyncio.sleep(2.0)
+        await super().start()
+
+
+def test_a_start_that_takes_longer_than_a_lease_keeps_it(mongo_uri: str, database_name: str) -> None:
+    """Of two workers one begins once; else they would take the lease from each other for ever, and nothing would be settled."""
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(3))
+        workers = []
+        for _ in range(2):
+            lease = Lease(database, lease_s=0.6)
+            store = LedgerStore(database, lease)
+            slow = _SlowToStart(database, store, cipher=CIPHER, clock=system_clock, scoring=None)
+            workers.append(Worker(database, lease, slow, batch_max=10, lease_s=0.6))
+        async with _running(workers[0]), _running(workers[1]):
+            await _until_settled(database)
+            holder = await database["leases"].find_one({"_id": "writer"})
+            assert holder is not None
+            assert holder["epoch"] == 1
+
+    on_database(mongo_uri, database_name, story)

@@ -7,9 +7,10 @@ worker needs neither the protocol of agents nor the routes.
 import os
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
+from pymongo.errors import PyMongoError
 from rich.console import Console
 
 from gateway.errors import GatewayError
@@ -71,5 +72,11 @@ def main() -> None:
     try:
         commands(*({first} & _COMMANDS.keys()))()
     except GatewayError as wrong:
-        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(wrong))
-        sys.exit(1)
+        _say(str(wrong))
+    except PyMongoError as failed:
+        _say(f"MongoDB did not answer as it should ({type(failed).__name__}). Does it run, and is MONGO_URL right?")
+
+
+def _say(sentence: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(sentence)
+    sys.exit(1)

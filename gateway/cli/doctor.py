@@ -8,6 +8,7 @@ from enum import Enum
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.access.limits import Limits
@@ -46,7 +47,7 @@ def doctor(data_dir: DataDir = None) -> None:
     findings = list(_findings(settings))
     table = Table("", "what", "", box=None, pad_edge=False)
     for finding in findings:
-        table.add_row(finding.mark.value, finding.what, finding.told)
+        table.add_row(finding.mark.value, escape(finding.what), escape(finding.told))
     Console().print(table)
     raise typer.Exit(code=1 if any(finding.mark is Mark.FAULT for finding in findings) else 0)
 

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.access.acts import note_act
@@ -31,7 +32,7 @@ def create(
     """Create a key. It is shown once, alone on the last line, and only its hash is stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     key = with_database(data_dir, lambda database: _create(database, name, wanted))
-    Console(stderr=True, highlight=False).print(
+    Console(stderr=True, highlight=False, markup=False).print(
         f"Key for {name} with {', '.join(wanted)}; keep it, it is not shown again:"
     )
     print(key)
@@ -43,7 +44,8 @@ def list_(data_dir: DataDir = None) -> None:
     table = Table("id", "name", "scopes", "created", "disabled")
     for key in with_database(data_dir, list_keys):
         disabled = f"{key.disabled_at:%Y-%m-%d %H:%M}" if key.disabled_at else ""
-        table.add_row(key.key_id, key.name, ", ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}", disabled)
+        created = f"{key.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(key.key_id, escape(key.name), ", ".join(key.scopes), created, disabled)
     Console().print(table)
 
 
@@ -53,7 +55,7 @@ def disable(
 ) -> None:
     """Disable a key; it opens nothing a few seconds later."""
     with_database(data_dir, lambda database: _disable(database, key_id))
-    Console(highlight=False).print(f"{key_id} is disabled.")
+    Console(highlight=False, markup=False).print(f"{key_id} is disabled.")
 
 
 async def _create(database: Database, name: str, scopes: list[str]) -> str:

@@ -44,14 +44,14 @@ def level(
         return decided
 
     decided = _with_database(data_dir, decide)
-    Console(highlight=False).print(f"{owner} has level {decided.kyc_level}, by {decided.by}.")
+    Console(highlight=False, markup=False).print(f"{owner} has level {decided.kyc_level}, by {decided.by}.")
 
 
 @app.command()
 def show(owner: Owner, data_dir: DataDir = None) -> None:
     """Show an owner's level with who gave it, and each wallet with what is left of its limits."""
     allowances, decided = _with_database(data_dir, lambda database, limits: _found(database, owner, limits))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for decision in decided:
         console.print(f"{decision.kyc_level} since {decision.at:%Y-%m-%d %H:%M} UTC, by {decision.by}")
     if not decided and allowances:

@@ -142,6 +142,12 @@ class BoundedHttp(KeptAlive):
         self.headers = []  # a trailer is no header (RFC 9110, 6.5.1): it could bring back what a proxy had taken out
 
     def _check_head(self) -> None:
+        if (
+            self.parser.should_upgrade()
+        ):  # the parser would take what follows the head for no body, but for another request
+            self._break(
+                BadRequest("This server changes to no other protocol; send no Upgrade header (curl: --http1.1).")
+            )
         if len(self.headers) > self.headers_max:
             self._break(HeadTooLarge(f"A request may have at most {self.headers_max} headers."))
         may_be_large = (

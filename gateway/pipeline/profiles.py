@@ -31,6 +31,8 @@ WRITTEN_MIN: Final = 5
 """States of a kind that each batch writes, the longest waiting first: with little traffic that is all of them."""
 WAITING_MAX: Final = 10_000
 """States of a kind that may wait; the busiest have some eight kilobytes."""
+MARKED_EVERY: Final = 1_000
+"""Transactions between two marks of a kind of which nothing waits, since none of them concerned it."""
 BEHIND_MAX: Final = 20_000
 """Transactions for which a state may wait, and which a new writer has to read again: some two or three seconds' work. The busiest
 states are written once in that many, however often they learn; with 5,000, a thousand wallets cost each event half a write."""
@@ -70,13 +72,15 @@ class Kept(Generic[State]):
         self._recent: Recent[State] = Recent(PROFILES_MAX)
         self._waiting: dict[str, tuple[State, int]] = {}
         """What has learned since it was written, with the number of the first transaction that is not; in that order."""
+        self._floor = 0
 
     async def forget(self) -> int:
         """Believe what is stored; the number up to which that is complete."""
         self._recent.forget()
         self._waiting.clear()
         mark = await self._database["marks"].find_one({"_id": self._name})
-        return int(mark["floor"]) if mark else 0
+        self._floor = int(mark["floor"]) if mark else 0
+        return self._floor
 
     async def load(self, ids: set[str]) -> dict[str, State]:
         """Those with these ids; a new one for each that is not known."""
@@ -121,7 +125,7 @@ class Kept(Generic[State]):
         waiting = enumerate(self._waiting.values())
         late = takewhile(lambda each: each[0] < count or each[1][1] <= last_seq - BEHIND_MAX, waiting)
         due = [state for _, (state, _) in late]
-        if not due:
+        if not due and (self._waiting or last_seq < self._floor + MARKED_EVERY):
             return None
         writes = Writes(
             self._name,
@@ -133,7 +137,8 @@ class Kept(Generic[State]):
             state.stored = True
         self._recent.remember({state.id: state for state in due})
         first_waiting = next((first for _, first in self._waiting.values()), last_seq + 1)
-        return writes, {"_id": self._name, "floor": first_waiting - 1}
+        self._floor = first_waiting - 1
+        return writes, {"_id": self._name, "floor": self._floor}
 
 
 class Profiles:

@@ -272,3 +272,20 @@ def test_a_peer_that_does_not_read_is_cut() -> None:
             await peer[0].readexactly(60_000_000)
 
     _with_peer(story, _talkative_application)
+
+
+def test_what_follows_an_upgrade_is_no_request() -> None:
+    """The parser would stop at the head, and take the body for the next request: one answer, and the connection is closed."""
+
+    async def story(peer: Peer) -> None:
+        inner = b"GET /inner HTTP/1.1\r\nHost: g\r\n\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
+        peer[1].write(head % len(inner))
+        await asyncio.sleep(0.05)
+        peer[1].write(inner)
+        told = await peer[0].read()
+        assert told.startswith(b"HTTP/1.1 400 ")
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert b"no other protocol" in told
+
+    _with_peer(story, _hurried_application)
