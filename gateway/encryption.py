@@ -10,11 +10,12 @@ Sealed: salt (16 bytes) · nonce (12) · ciphertext · tag (16). Beside it stand
 import asyncio
 import base64
 import binascii
+import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -137,9 +138,22 @@ def add_key(settings: Settings) -> str:
     _make_once(file)
     text = new_key_text()
     beside = file.with_suffix(".new")
-    _write(beside, f"{text}\n{file.read_text()}")
-    beside.replace(file)
+    with _alone(file.parent):
+        _write(beside, f"{text}\n{file.read_text()}")
+        beside.replace(file)
     return EncryptionKey.read(text).id
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: of two that add a key the second would put back a file without the first one's, and what is sealed
+    with that could never be opened again."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def keep_fresh(cipher: Cipher, stop: asyncio.Event) -> None:

@@ -106,3 +106,12 @@ def test_no_repr_shows_a_key() -> None:
     key = EncryptionKey.read(text)
     assert text not in repr(key)
     assert repr(key.key) not in repr(key)
+
+
+def test_keys_that_are_added_at_the_same_moment_are_all_there(tmp_path: Path) -> None:
+    """Each is announced, and something is sealed with it."""
+    with ThreadPoolExecutor(8) as threads:
+        added = set(threads.map(lambda _: add_key(settings(tmp_path)), range(40)))
+    stored = {EncryptionKey.read(line).id for line in (tmp_path / KEY_FILE).read_text().splitlines()}
+    assert len(added) == 40
+    assert added <= stored

@@ -155,9 +155,9 @@ def _fingerprints(event: Document, body: object) -> set[str]:
             written = json.loads(body, parse_float=Decimal)["amount"]
             lasting["amount"] = minor_units(written, str(fields.get("currency")))
         return {hashlib.sha256(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)).hexdigest()}
-    except orjson.JSONEncodeError:  # nested deeper than can be written again: known by its bytes
+    except (orjson.JSONEncodeError, RecursionError):  # nested deeper than can be written again: known by its bytes
         return {digest}
-    except (ValueError, KeyError, NotMoney, RecursionError):
+    except (ValueError, KeyError, NotMoney):
         return set()
 
 

@@ -1,6 +1,7 @@
 """`gateway sources verify`: why a captured delivery is let in or refused, without a gateway or a database."""
 
 import getpass
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -63,7 +64,7 @@ def _header(written: str) -> tuple[bytes, bytes]:
     name, colon, value = written.partition(":")
     if not colon or not name.strip():
         raise typer.BadParameter("must be 'Name: value'", param_hint="--header")
-    return name.strip().lower().encode(), value.strip().encode()
+    return os.fsencode(name.strip().lower()), os.fsencode(value.strip())  # as it was typed, whatever bytes
 
 
 def _body(body_file: str) -> bytes:

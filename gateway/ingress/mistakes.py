@@ -107,7 +107,7 @@ def _other_bodies(attempt: Attempt) -> Iterator[Change]:
     for what, change in _BODIES:
         try:
             other = change(body)
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):  # orjson reads what is nested deeper than it writes
             continue
         if other != body:
             yield what, replace(attempt, delivery=replace(attempt.delivery, body=other))

@@ -1,12 +1,15 @@
 """Every invariant has mistakes that hurt it, and the audit names the invariant and the record."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import pytest
 from booked_store import Document, audit
 from faults import FAULTS, Fault, event_of
 
+from gateway.audit.events import _fingerprints
 from gateway.audit.findings import INVARIANTS
 from gateway.audit.report import Report
 from gateway.queries.reading import Database
@@ -92,3 +95,16 @@ def test_a_record_of_no_known_shape_is_a_finding_and_not_a_crash(books: Ask, col
     report = books(write)
     assert not report.ok
     assert any(check.first and "cannot be read" in check.first.why for check in report.checks)
+
+
+@pytest.mark.parametrize("depth", [200, 300, 990, 1_015])
+def test_a_body_nested_as_deep_as_the_door_reads_is_known_by_its_bytes(depth: int) -> None:
+    """Or the audit would accuse a correct store of it each time."""
+    body = b'{"tx_id":"t1","amount":"1.00","currency":"INR","more":' + b"[" * depth + b"]" * depth + b"}"
+    payload = orjson.loads(body)
+    lasting = {**payload, "amount": 100}
+    try:
+        due = hashlib.sha256(orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except orjson.JSONEncodeError:
+        due = hashlib.sha256(body).hexdigest()
+    assert _fingerprints({"scheme": "native"}, body) == {due}

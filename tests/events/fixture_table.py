@@ -136,6 +136,7 @@ MOVES: Final[Mapping[str, Row]] = {
         "USD",
         "carol",
     ),
+    "stripe/charge.dispute.closed__charge_refunded": ("dispute", "closed", DISPUTE, CARD, 4_200, "USD", None),
     "stripe/charge.dispute.closed__lost": ("dispute", "lost", DISPUTE, CARD, 4_200, "USD", None),
     "stripe/charge.dispute.closed__warning_closed": ("dispute", "won", DISPUTE, CARD, 4_200, "USD", None),
     "stripe/charge.dispute.closed__won": ("dispute", "won", DISPUTE, CARD, 4_200, "USD", None),

@@ -259,3 +259,10 @@ def test_each_check_of_the_wall_has_a_sentence() -> None:
                 )
     assert named - CHECKS.keys() == {"network_not_allowed", "secret_not_valid_now"}
     assert CHECKS.keys() <= named
+
+
+@pytest.mark.parametrize("depth", [200, 300, 1_000])
+def test_a_body_that_is_nested_deeper_than_can_be_written_is_explained(depth: int) -> None:
+    """The door takes it for what its bytes say, so who asks why it was refused gets an answer as well."""
+    delivery = good("github", b'{"a":' + b"[" * depth + b"]" * depth + b"}")
+    assert why(delivery, "github", OTHER_KEY.decode())

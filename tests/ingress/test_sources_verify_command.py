@@ -136,3 +136,11 @@ def test_without_a_terminal_to_ask_on_a_secret_is_needed(tmp_path: Path) -> None
     )
     assert ran.returncode == 2
     assert "is needed where there is no terminal" in " ".join(ran.stderr.replace("│", " ").split())
+
+
+def test_a_header_that_is_no_text_is_refused_like_any_other() -> None:
+    """As a terminal hands over bytes that are none of its encoding."""
+    arguments = ["--scheme=github", f"--secret={secret_of('github')}", "--header=X-Hub-Signature-256: sha256=\udce9"]
+    ran = run(*arguments, body=b"{}")
+    assert ran.exit_code == 1
+    assert ran.stdout.startswith("refused: ")
