@@ -118,7 +118,9 @@ async def reconcile_export(
         rows = _counted(read_rows(file, amounts), found)
         while batch := list(islice(rows, BATCH)):
             booked = await at_one_moment(database, partial(_booked, effects=_candidates(batch, source)))
-            scratch.executemany(_TELL, (_told(row, source, booked) for row in batch))
+            kept = [row for row in batch if not row.is_automatic or booked.keys() & _effects(row, source)]
+            found.other_rows += len(batch) - len(kept)
+            scratch.executemany(_TELL, (_told(row, source, booked) for row in kept))
         _compare(scratch, found)
         await at_one_moment(database, partial(_look_for_missing, scratch=scratch, found=found))
     return found

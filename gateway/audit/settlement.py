@@ -40,6 +40,8 @@ class Row:
     since: datetime | None
     until: datetime | None
     """The moment by the provider's clock, as exactly as it is written: a day, or a second."""
+    is_automatic: bool = False
+    """A payout that the provider makes by itself to the merchant's bank: the ledger keeps it only where it names a wallet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,17 @@ def _row(line: int, fields: Fields, writes_minor: bool) -> Row | OtherRow:
     amount, currency = _amount(fields, writes_minor)
     sign = -1 if _text(fields, *_TYPE) == "partial_capture_reversal" else 1
     since, until = _moment(fields)
-    return Row(line, ids, kinds, sign * amount, currency, since, until)
+    return Row(line, ids, kinds, sign * amount, currency, since, until, _is_automatic(fields, kinds))
+
+
+def _is_automatic(fields: Fields, kinds: tuple[str, ...]) -> bool:
+    """Stripe's reports name the automatic payout that a row is part of, its own row as well; its API expands the source."""
+    if kinds != ("payout_done",):
+        return False
+    expanded = fields.get("source")
+    if isinstance(expanded, dict):
+        return expanded.get("automatic") is True
+    return _text(fields, "automatic_payout_id") in {_text(fields, "source_id", "payout_id", "source")} - {""}
 
 
 def _kinds(fields: Fields) -> tuple[str, ...]:

@@ -125,6 +125,21 @@ def test_disputes_and_payouts_are_looked_for_when_the_export_lists_such(match: M
     assert (found.missing_here.count, found.missing_there.count) == (1, 1)
 
 
+def test_a_payout_that_stripe_makes_by_itself_is_not_missed(match: Match) -> None:
+    """The ledger leaves it out, but for one that names a wallet: that is held against it like any other."""
+    columns = "created_utc,currency,gross,reporting_category,source_id,automatic_payout_id\n"
+    at = "2026-11-21 10:00:00,inr"
+    settled = [row.split(",") for row in RIGHT.values()]
+    rows = [f"{at},{each[4]},{'refund' if each[1] == 'refund' else 'charge'},{each[0]},po_1" for each in settled]
+    automatic = f"{at},-243.00,payout,po_1,po_1"
+    found = match(columns + "\n".join([*rows, automatic]) + "\n")
+    assert (counts(found), found.other_rows) == ((6, 0, 0, 0, 0), 1)
+    by_hand = f"{at},-7.00,payout,po_2,"
+    assert counts(match(columns + "\n".join([*rows, by_hand]) + "\n"))[1] == 1
+    to_a_wallet = f"{at},-10.00,payout,pout_1,pout_1"
+    assert counts(match(columns + "\n".join([*rows, to_a_wallet]) + "\n"))[0] == 7
+
+
 def test_another_sources_ledger_is_another_ledger(match: Match) -> None:
     """The same ids mean nothing there."""
     found = match("id,type,amount,currency\ntx-1,transfer,3.00,INR\ntx-2,,50.00,INR\ntx-3,,20.00,INR\n", "payments")
