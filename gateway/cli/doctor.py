@@ -172,14 +172,17 @@ async def _reachable(uri: str, settings: Settings, of: str) -> Finding:
 
 
 def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        taken = probe.connect_ex((settings.host if settings.host != "0.0.0.0" else "127.0.0.1", settings.port)) == 0  # noqa: S104
-    if taken:
-        return Finding(
-            Mark.NOTE, "port", f"{settings.host}:{settings.port} answers already: a gateway, or choose another PORT"
-        )
-    return Finding(Mark.OK, "port", f"{settings.host}:{settings.port} is free")
+    place = f"{settings.host}:{settings.port}"
+    try:
+        socket.create_connection((_ANY.get(settings.host, settings.host), settings.port), timeout=0.5).close()
+    except (socket.gaierror, UnicodeError):
+        return Finding(Mark.FAULT, "port", f"HOST: {settings.host} is no address of this machine, nor a name of one")
+    except OSError:
+        return Finding(Mark.OK, "port", f"{place} is free")
+    return Finding(Mark.NOTE, "port", f"{place} answers already: a gateway, or choose another PORT")
+
+
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened on
 
 
 def _model(settings: Settings) -> Finding:

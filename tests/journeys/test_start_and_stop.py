@@ -1,6 +1,7 @@
 """`gateway serve` from its start to its end, and `gateway doctor` beside it: nothing stays behind, nothing is forgotten."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -109,6 +110,7 @@ def test_doctor_finds_a_good_setup(tmp_path: Path) -> None:
             {"MONGO_URL": "mongodb://127.0.0.1:9/", "MONGO_TIMEOUT_MS": "300"},
             ("did not answer",),
         ),
+        ({**NATIVE, "HOST": "no.such.host.invalid"}, ("HOST: no.such.host.invalid is no address",)),
         ({**NATIVE, "PORT": "99999"}, ("PORT: Input should be less than or equal to 65535",)),
     ],
 )
@@ -119,6 +121,13 @@ def test_doctor_finds_what_is_wrong(tmp_path: Path, settings: dict[str, str], sa
     words = " ".join((told.stdout + told.stderr).split())
     assert [sentence for sentence in says if sentence not in words] == []
     assert "Traceback" not in told.stderr
+
+
+def test_doctor_knows_both_families_of_addresses(tmp_path: Path) -> None:
+    """As the gateway listens on them."""
+    told = run_gateway("doctor", "--data-dir", str(tmp_path / "data"), cwd=tmp_path, HOST="::", **NATIVE)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert re.search(r":::\d+ (is free|answers already)", " ".join(told.stdout.split()))
 
 
 def test_doctor_beside_a_running_gateway(gateway: RunningGateway, tmp_path: Path) -> None:
