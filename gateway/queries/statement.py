@@ -13,12 +13,35 @@ from gateway.errors import BadRequest
 from gateway.queries.paging import cursor_of, seq_of
 from gateway.queries.period import moment
 from gateway.queries.reading import Answer, Database, Document, answered_within, page_size
-from gateway.queries.statement_lines import COMPLETED, LINES, STATUSES, Line, StatementLine, end_of_hold, line_of
+from gateway.queries.statement_lines import (
+    COMPLETED,
+    ENDS_OF_HOLDS,
+    HELD,
+    LINES,
+    REVERSED,
+    STATUSES,
+    Line,
+    StatementLine,
+    end_of_hold,
+    line_of,
+)
 from gateway.queries.wallets import find_wallet
 
 SCANNED_MAX: Final = 10_000
 """Transactions of a wallet that one question looks through; the pages go on behind them, the total stops there."""
 SKIP_MAX: Final = 10_000
+_ENDS: Final[Document] = {"kind": {"$in": list(ENDS_OF_HOLDS.values())}, "change.from": {"$in": HELD}}
+"""The transactions that end a hold in what it was for. One that takes the money after its hold was given back does not."""
+_NOW: Final[Document] = {"$lookup": {"from": "objects", "localField": "object", "foreignField": "_id", "as": "now"}}
+_ENDED: Final[Document] = {
+    "$lookup": {
+        "from": "transactions",
+        "localField": "object",
+        "foreignField": "object",
+        "pipeline": [{"$match": _ENDS}, {"$project": {"_id": 1}}],
+        "as": "ended",
+    }
+}
 
 
 class Statement(Answer):
@@ -129,19 +152,29 @@ def _opened(line: Line, owner: str) -> Document:
 
 
 def _in_status(names: list[str], status: str) -> list[Document]:
-    """The state of an object is looked up only where the type alone does not decide."""
+    """The state of an object, and how a hold ended, are looked up only where the type alone does not decide."""
     decided = [line for line in map(LINES.__getitem__, names) if not line.states]
     open_ones = [line for line in map(LINES.__getitem__, names) if line.states]
     either: list[Document] = []
     if decided and status == COMPLETED:
         either.append({"kind": {"$in": [effect for line in decided for effect in line.effects]}})
     for line in open_ones:
-        states = [state for state, named in line.states.items() if named == status]
-        either.append({"kind": {"$in": line.effects}, "now.state": {"$in": states}})
-    lookup = {"from": "objects", "localField": "object", "foreignField": "_id", "as": "now"}
+        either.append(_named(line, status))
+        if line.held and status == COMPLETED:
+            either[-1]["$or"] = [{"kind": {"$nin": list(ENDS_OF_HOLDS)}}, {"ended": {"$ne": []}}]
+        if line.held and status == REVERSED:
+            opened = {"kind": {"$in": [effect for effect in line.effects if effect in ENDS_OF_HOLDS]}}
+            either.append(_named(line, COMPLETED) | opened | {"ended": []})
+    lookups = [_NOW] if open_ones else []
+    if status in (COMPLETED, REVERSED) and any(line.held for line in open_ones):
+        lookups.append(_ENDED)
     none: Document = {"_id": {"$in": []}}
-    match = {"$match": {"$or": either} if either else none}
-    return [{"$lookup": lookup}, match] if open_ones else [match]
+    return [*lookups, {"$match": {"$or": either} if either else none}]
+
+
+def _named(line: Line, status: str) -> Document:
+    states = [state for state, named in line.states.items() if named == status]
+    return {"kind": {"$in": line.effects}, "now.state": {"$in": states}}
 
 
 async def _total(database: Database, span: Document, wanted: list[Document]) -> tuple[int, bool]:
@@ -186,7 +219,7 @@ async def _lines(database: Database, found: list[Document], owner: str) -> list[
     objects = database.objects.find({"_id": {"$in": [each["object"] for each in found]}}, {"state": 1})
     states = {each["_id"]: each["state"] async for each in objects}
     ends = [key for each in found if (key := end_of_hold(each))]
-    ended = database.transactions.find({"_id": {"$in": ends}}, {"at": 1})
+    ended = database.transactions.find({"_id": {"$in": ends}, **_ENDS}, {"at": 1})
     ended_at = {each["_id"]: each["at"] async for each in ended}
     return [line_of(each, owner, states.get(each["object"], ""), ended_at) for each in found]
 

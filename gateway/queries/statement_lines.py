@@ -1,7 +1,8 @@
 """The lines of a wallet's statement: which effects of the ledger open one, and what it is called in each state of its object.
 
 An effect that only goes on with a line that is there (the end of a hold) has none of its own. Money that comes back is a line
-of its own, so the lines with a `completed_at` add up to the balance less what is owed.
+of its own, and so is money that is taken after its hold was given back; so the lines with a `completed_at` add up to the
+balance less what is owed.
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,8 @@ LINES: Final[Mapping[str, Line]] = {
     "TRANSFER_IN": Line(("transfer",), "Transfer from {other}", side=1),
 }
 ENDS_OF_HOLDS: Final = {"payout_requested": "payout_done", "dispute_opened": "dispute_withdrawn"}
-"""What completes a line that a hold opened."""
+"""What completes a line that a hold opened, where it starts from that hold."""
+HELD: Final = tuple(line.held for line in LINES.values() if line.held)
 WITHOUT_A_LINE: Final = frozenset({"payout_released", "dispute_released"})
 
 
@@ -70,26 +72,28 @@ class StatementLine(Answer):
 
 
 def end_of_hold(transaction: Document) -> str | None:
-    """The key of the transaction that completes the line, where another than the one that opened it does."""
+    """The key of the transaction that completes the line, where another than the one that opened it does. It does so only from a
+    state in `HELD`: from any other it opens a line of its own."""
     effect = ENDS_OF_HOLDS.get(transaction["kind"])
     return f"{transaction['source']}:{effect}:{_object_id(transaction)}" if effect else None
 
 
 def line_of(transaction: Document, owner: str, state: str, ended_at: Mapping[str, datetime]) -> StatementLine:
-    """The transaction as the owner reads it: `state` is its object's present one, `ended_at` when holds ended, by key."""
+    """The transaction as the owner reads it: `state` is its object's present one, `ended_at` when holds ended in what they
+    were for, by key. A hold that did not is given back, even if the money was taken later."""
     side = transaction["wallets"].index(owner)
     name, line = next(
         (name, line)
         for name, line in LINES.items()
         if transaction["kind"] in line.effects and line.side in (None, side)
     )
-    end = end_of_hold(transaction)
+    end, status = end_of_hold(transaction), line.states.get(state, COMPLETED)
     other = transaction["wallets"][1 - side] if line.side is not None else ""
     return StatementLine(
         id=transaction["_id"],
         amount=decimal_text(transaction["amount_minor"], transaction["currency"]),
         type=name,
-        status=line.states.get(state, COMPLETED),
+        status=REVERSED if end and end not in ended_at and status == COMPLETED else status,
         description=line.text.format(id=_object_id(transaction), source=transaction["source"], other=other),
         created_at=transaction["at"],
         completed_at=ended_at.get(end) if end else transaction["at"],

@@ -266,7 +266,31 @@ def test_the_completed_lines_add_up_to_the_balance(in_wallets: InWallets) -> Non
             ]
             assert sum(signed) * 100 == wallet["balance_minor"] - wallet["receivable_minor"], wallet["_id"]
 
-    in_wallets([*story(), *_everything()[7:]], work)
+    in_wallets([*story(), *_everything()[7:], *_lost_after_it_was_closed()], work)
+
+
+def _lost_after_it_was_closed() -> list[Json]:
+    """The hold was given back before the money was taken."""
+    captured = razorpay("payment.captured", "pay_7", 100_00)
+    steps = ("created", "closed", "lost")
+    return [
+        captured,
+        *(razorpay(f"payment.dispute.{step}", "disp_7", 40_00, of="pay_7", wallet=None) for step in steps),
+    ]
+
+
+def test_a_loss_after_the_hold_was_given_back_is_one_completed_line(in_wallets: InWallets) -> None:
+    """The later transaction has a line of its own and does not complete the one of the hold as well."""
+
+    async def work(asking: Asking) -> None:
+        lines = await asking.lines(wallet_id="alice", type="DISPUTE")
+        assert [(line["id"], line["status"], line["completed_at"] is None) for line in lines] == [
+            ("razorpay:dispute_withdrawn:disp_7", "COMPLETED", False),
+            ("razorpay:dispute_opened:disp_7", "REVERSED", True),
+        ]
+        assert (await asking.get(BALANCE, wallet_id="alice"))["balance"] == "60.00"
+
+    in_wallets(_lost_after_it_was_closed(), work)
 
 
 def test_filters_pick_from_the_whole_and_count_it(in_wallets: InWallets) -> None:
@@ -282,7 +306,7 @@ def test_filters_pick_from_the_whole_and_count_it(in_wallets: InWallets) -> None
                 assert found["transactions"] == wanted, query
                 assert (found["total"], found["total_capped"]) == (len(wanted), False)
 
-    in_wallets(_everything(), work)
+    in_wallets([*_everything(), *_lost_after_it_was_closed()], work)
 
 
 def test_times_pick_half_open_spans(in_wallets: InWallets) -> None:
