@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import BadRequest, NotFound
+from gateway.events.standing import STUCK, WAITING
 from gateway.ingress.identity import event_id_of
 from gateway.money import decimal_text
 from gateway.queries.assessed import InsightSummary, insight_summary
@@ -14,6 +15,9 @@ OWN_SOURCES: Final = ("payments", "stripe", "razorpay", "standard", "agents")
 """Those that need no entry in the store; what an operator adds has one, and keeps it when it is closed."""
 TRANSACTIONS_MAX: Final = 50
 """Of one object; its tables have far fewer edges that move money."""
+
+UNDONE_MAX: Final = 50_000
+"""Events that wait, and as many that are stuck, among which one is looked for by what it is about."""
 
 _SAME_ID_MAX: Final = 10
 
@@ -48,18 +52,19 @@ class PaymentStatus(Answer):
 
 
 async def payment_status(database: Database, payment_id: str) -> PaymentStatus:
-    """Find it by a provider's payment or refund id, a native tx_id, our full name of it, a transaction's id, or the id
-    of the event that reported it. Raises `NotFound`, and `BadRequest` when several things or events have the same id."""
+    """Find it by a provider's payment or refund id, a native tx_id, our full name of it, a transaction's id, the id of the
+    event that reported it, or, until that is done, the tx_id that its 202 gave. Raises `NotFound`, and `BadRequest` when
+    several things or events have the same id."""
     identifier(payment_id)
     with answered_within():
         found = await _object_named(database, payment_id) or await _object_of_transaction(database, payment_id)
         if found is not None:
             return await _status_of_object(database, payment_id, found)
-        event = await _event_named(database, payment_id)
+        event = await _event_named(database, payment_id) or await _undone_about(database, payment_id)
         if event is None:
             raise NotFound(
-                "No payment, refund, transfer or event with this id is stored. Check the id; an event that was "
-                "refused at the door is never stored."
+                "No payment, refund, transfer or event is found by this id. Check it. A provider's event that is done is "
+                "always found by its evt_ id; one that was refused at the door is never stored."
             )
         return await _status_of_event(database, payment_id, event)
 
@@ -84,10 +89,36 @@ async def _event_named(database: Database, name: str) -> Document | None:
     event_ids = {event_id_of(source, "", name) for source in (*OWN_SOURCES, *added)}
     same = await database.events.find({"_id": {"$in": sorted(event_ids | {name})}}, {"body": 0}).to_list(_SAME_ID_MAX)
     exact = next((candidate for candidate in same if candidate["_id"] == name), None)
-    if exact is None and len(same) > 1:
+    return exact or _only(same)
+
+
+async def _undone_about(database: Database, tx_id: str) -> Document | None:
+    """The latest event about it among those that wait, are parked or rejected, on the one index that holds only these. Its
+    object may not be there yet, and its own id is computed from more than this: its account, or the hash of its content."""
+    same: list[Document] = []
+    for undone in (WAITING, STUCK):  # the way an event goes, lest it is parked between the two
+        stages: list[Document] = [
+            {"$match": undone},
+            {"$sort": {"queue": -1}},
+            {"$limit": UNDONE_MAX},
+            {"$match": {"tx_id": tx_id}},
+            {"$sort": {"received_at": -1}},
+            {"$limit": _SAME_ID_MAX},
+            {"$project": {"body": 0}},
+        ]
+        same += await (await database.events.aggregate(stages)).to_list()
+    latest: dict[tuple[str, str], Document] = {}
+    for event in sorted(same, key=lambda event: event["received_at"]):
+        latest[event["source"], event["account"]] = event
+    return _only(list(latest.values()))
+
+
+def _only(same: list[Document]) -> Document | None:
+    """Raises `BadRequest` for several: whose is meant is not guessed."""
+    if len(same) > 1:
         names = ", ".join(sorted(f"{candidate['_id']} of {candidate['source']}" for candidate in same))
         raise BadRequest(f"Several events have this id. Ask for one of: {names}.")
-    return exact or (same[0] if same else None)
+    return same[0] if same else None
 
 
 async def _status_of_object(database: Database, payment_id: str, found: Document) -> PaymentStatus:

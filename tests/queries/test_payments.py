@@ -1,5 +1,7 @@
 """What became of a payment, by every name it has."""
 
+from typing import Any
+
 import pytest
 from seeded_store import (
     CAPTURE_EVENT,
@@ -101,6 +103,69 @@ def test_an_event_id_that_two_sources_use_is_refused_with_both(ask: Ask) -> None
         return await payment_status(database, event_id("standard", "twice"))
 
     assert ask(in_two).source == "standard"
+
+
+def _of_account(account: str, delivered_id: str, tx_id: str, **fields: Any) -> dict[str, Any]:
+    """An event whose id is computed from more than what it is about."""
+    told = event("stripe", f"{account}:{delivered_id}", **fields)
+    return told | {"account": account, "tx_id": tx_id}
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {},
+        {"outcome": "parked", "reason": "parent_unknown", "awaits": "stripe:payment:pi_9"},
+        {"outcome": "parked", "reason": "failed"},
+        {"outcome": "rejected", "reason": "not_the_shape"},
+    ],
+)
+def test_what_an_undone_event_is_about_finds_it(ask: Ask, ending: dict[str, str]) -> None:
+    """Its 202 named this id, its object is not there yet, and its own id is computed from the account as well."""
+    undone = _of_account("acct_1", "evt_9", "re_9", **ending)
+
+    async def found(database: Database) -> PaymentStatus:
+        await database.events.insert_one(undone)
+        return await payment_status(database, "re_9")
+
+    status = ask(found)
+    assert (status.event_id, status.object_id, status.transactions) == (undone["_id"], None, [])
+    assert (status.outcome, status.reason) == (ending.get("outcome", "waiting"), ending.get("reason"))
+
+
+def test_the_latest_undone_event_tells_and_that_of_another_account_is_not_guessed(ask: Ask) -> None:
+    """A refund that is created and done while its payment is missing is one refund; the same id elsewhere is another."""
+    stuck = {"outcome": "parked", "reason": "parent_unknown", "awaits": "stripe:payment:pi_9"}
+    first = _of_account("acct_1", "evt_9", "re_9", minutes_ago=9, **stuck)
+    latest = _of_account("acct_1", "evt_10", "re_9", minutes_ago=8)
+    before = _of_account("acct_1", "evt_8", "re_9", minutes_ago=10)
+    other = _of_account("acct_2", "evt_9", "re_9", minutes_ago=7)
+
+    async def found(database: Database) -> PaymentStatus:
+        await database.events.insert_many([latest, first, before])
+        status = await payment_status(database, "re_9")
+        await database.events.insert_one(other)
+        with pytest.raises(BadRequest, match="Several events") as refused:
+            await payment_status(database, "re_9")
+        named = {each["_id"] for each in (first, latest, before, other) if each["_id"] in str(refused.value)}
+        assert named == {latest["_id"], other["_id"]}
+        return status
+
+    assert ask(found).event_id == latest["_id"]
+
+
+def test_what_a_done_event_was_about_is_not_searched_for_and_the_answer_claims_no_more(ask: Ask) -> None:
+    """No index is on it; the event is stored, and found by our id of it."""
+    done = _of_account("acct_1", "evt_9", "re_9", outcome="ignored", reason="no_rule")
+
+    async def found(database: Database) -> PaymentStatus:
+        await database.events.insert_one(done)
+        with pytest.raises(NotFound, match="event that is done is always found by its evt_ id") as unknown:
+            await payment_status(database, "re_9")
+        assert "is stored" not in str(unknown.value)
+        return await payment_status(database, done["_id"])
+
+    assert ask(found).outcome == "ignored"
 
 
 @pytest.mark.parametrize("name", ["", "x" * 513, "a\x00b", "a\nb", "\ud800", "\u202eabc"])
