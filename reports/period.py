@@ -15,6 +15,8 @@ PERIOD_HELP: Final = (
     f"included, at most {DAYS_MAX} days: 2026-11-01..2026-12-01 is November."
 )
 UNITS: Final = ("day", "week", "month", "quarter")
+_LOOKED_BACK: Final = timedelta(days=2 * DAYS_MAX)
+"""At most, before a period: for what it is compared with and for the days before it. The calendar has to have them."""
 
 _WEEK: Final = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
@@ -109,20 +111,27 @@ def zone_of(name: str) -> tzinfo:
 
 def read_period(text: str, now: datetime, zone: str) -> Period:
     """Raises `BadRequest`, whose message says what would have been right."""
-    where = zone_of(zone)
-    today = now.astimezone(where).date()
     try:
-        if text in UNITS:
-            since = _midnight(_first_of(text, today), where)
-            return Period(since, max(now, since + timedelta(milliseconds=1)), zone, text)
-        if text == "yesterday" or text.startswith("last-"):
-            return _calendar("day" if text == "yesterday" else text.removeprefix("last-"), today, zone)
-        if ".." in text:
-            first, _, last = text.partition("..")
-            return Period(_moment(first, where), _moment(last, where), zone)
-        return _named(text, zone)
+        found = _read(text, now, zone)
+        if found.since - datetime.min.replace(tzinfo=UTC) < _LOOKED_BACK:
+            raise ValueError(text)
     except (ValueError, OverflowError, KeyError):
         raise BadRequest(f"{text[:60]!r} is no period. {PERIOD_HELP}") from None
+    return found
+
+
+def _read(text: str, now: datetime, zone: str) -> Period:
+    where = zone_of(zone)
+    today = now.astimezone(where).date()
+    if text in UNITS:
+        since = _midnight(_first_of(text, today), where)
+        return Period(since, max(now, since + timedelta(milliseconds=1)), zone, text)
+    if text == "yesterday" or text.startswith("last-"):
+        return _calendar("day" if text == "yesterday" else text.removeprefix("last-"), today, zone)
+    if ".." in text:
+        first, _, last = text.partition("..")
+        return Period(_moment(first, where), _moment(last, where), zone)
+    return _named(text, zone)
 
 
 def _calendar(unit: str, today: date, zone: str) -> Period:

@@ -68,6 +68,13 @@ def test_an_empty_or_endless_period_is_refused(text: str) -> None:
         read_period(text, NOW, "UTC")
 
 
+@pytest.mark.parametrize("text", ["0001-01-01..0001-02-01", "0001-01", "0001-W01", "0001-Q2", "0002-12-31"])
+def test_a_period_with_too_little_calendar_before_it_is_refused(text: str) -> None:
+    """There is nothing to compare it with, nor days that lead to it."""
+    with pytest.raises(BadRequest, match="is November"):
+        read_period(text, NOW, "UTC")
+
+
 def test_a_day_begins_at_the_zone_s_midnight() -> None:
     """Also on the day that has 25 hours."""
     berlin = read_period("2026-10-25", NOW, "Europe/Berlin")
