@@ -9,14 +9,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
+from bson import Timestamp
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from structlog import get_logger
 
 from gateway.clock import pause
 from gateway.errors import LeaseLost
+from gateway.events.progress import BEGINNING, Place, Progress, read_progress
 from gateway.events.standing import RELEASED
-from gateway.events.store import newest_arrival, released, waiting
+from gateway.events.store import newest_arrival, release_between, released, time_of, waiting
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
 from gateway.pipeline import Prepared, Processing
@@ -37,11 +39,8 @@ some senders wait longer for large ones; but each event of a batch of 100 costs 
 what the senders lack most on a busy machine is a processor."""
 AHEAD_MAX: Final = 50
 """Batches claimed by arrival before the queue is looked at again for what came late or was released."""
-LATE_US: Final = 5_000_000
-"""How much later than its neighbours an event may be stored and still be found by the next look, in microseconds of arrival."""
-LOOK_AT_ALL_S: Final = 10.0
-"""Between two looks at the queue from its very beginning, for what came later than that, or by a clock that was set back. The other
-looks begin where all is settled: MongoDB steps over every entry that was taken off the index lately (DECISIONS 42)."""
+LOOK_BACK_S: Final = 0.5
+"""Between two looks at what stands where it has been claimed already. Each reads some seconds of events again."""
 
 
 class Worker:
@@ -56,20 +55,17 @@ class Worker:
         batch_max: int,
         lease_s: float,
     ) -> None:
+        self._database = database
         self._events = database["events"]
         self._lease = lease
         self._processing = processing
         self._batch_max = batch_max
         self._lease_s = lease_s
-        self._newest_arrival = 0
-        self._settled_to = -1
-        self._look_at_all_at = 0.0
+        self._newest_arrival = BEGINNING
+        self._place = Place(Progress())
+        self._look_back_at = 0.0
         self.is_idle = True
         """Nothing has come for a while, or another one is the writer."""
-
-    def state(self) -> dict[str, Any]:
-        """`settled_to`: what arrived up to then is settled, but for what comes late; -1 when that is not known."""
-        return {"settled_to": self._settled_to}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Acquire, work, and stand by again when the lease is lost."""
@@ -79,13 +75,11 @@ class Worker:
                 if await self._lease.acquire(stop):
                     log.info("lease_acquired", epoch=self._lease.epoch)
                     await self._start()
-                    self._begin_anew()
                     retry_s = 0.05
                     await self._work(stop)
                     await self._lease.release()
             except LeaseLost:
                 log.warning("lease_lost", epoch=self._lease.epoch)
-                self._begin_anew()
             except PyMongoError as failure:
                 log.warning(
                     "store_failed", error=type(failure).__name__, code=getattr(failure, "code", None), retry_s=retry_s
@@ -104,6 +98,8 @@ class Worker:
         finally:
             starting.cancel()
             await _ended(starting)
+        self._place = Place(await read_progress(self._database))
+        self._look_back_at = 0.0
 
     async def _work(self, stop: asyncio.Event) -> None:
         renewed_at = _now()
@@ -111,6 +107,10 @@ class Worker:
         while not stop.is_set():
             settled = await self._drain(stop)
             if settled:
+                renewed_at = _now()
+            elif progress := self._place.at_rest:
+                await self._processing.tell(progress)
+                self._place.stored(progress)
                 renewed_at = _now()
             elif _now() - renewed_at > self._lease_s / 3:
                 await self._lease.renew()
@@ -127,13 +127,15 @@ class Worker:
         """
         settled = 0
         writing: _Writing | None = None
+        await self._look_back()
         try:
             async with aclosing(self._batches(stop)) as batches:
                 async for batch in batches:
-                    prepared = await self._processing.prepare(batch)
+                    progress = self._place.with_next_batch
+                    prepared = await self._processing.prepare(batch, progress=progress)
                     if writing:
                         self._settled(await writing.done())
-                    writing = _Writing(self._processing, prepared, batch)
+                    writing = _Writing(self._processing, prepared, batch, progress)
                     settled += len(batch)
             if writing:
                 self._settled(await writing.done())
@@ -146,12 +148,11 @@ class Worker:
         return settled
 
     async def _batches(self, stop: asyncio.Event) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """What was released, alone; else what waits, in order of arrival, at most `AHEAD_MAX` batches of it; each is read while the
+        """What was released, then what waits ahead in order of arrival, at most `AHEAD_MAX` batches; each is read while the
         one before it is worked on."""
         if again := await released(self._events, self._batch_max):
             yield again
-            return
-        reading = asyncio.create_task(self._read(after=self._place_to_begin(), look=False))
+        reading = asyncio.create_task(self._read(after=self._place.ahead, look=False))
         try:
             for number in range(1, AHEAD_MAX + 1):
                 batch, is_last = await reading
@@ -166,21 +167,29 @@ class Worker:
             reading.cancel()
             await _ended(reading)
 
-    def _place_to_begin(self) -> int:
-        if _now() < self._look_at_all_at:
-            return self._settled_to
-        self._look_at_all_at = _now() + LOOK_AT_ALL_S
-        return -1
+    async def _look_back(self) -> None:
+        """Release what could not be read yet when the events beside it were claimed."""
+        if _now() < self._look_back_at:
+            return
+        look = self._place.next_look(now=_now())
+        began_at = await time_of(self._database)
+        looked_at = _now()
+        for after, up_to in look.spans:
+            found = await release_between(self._database, after, up_to, seen_from=began_at, limit=self._batch_max)
+            if found:
+                log.info("events_released", count=found, reason="they came late")
+            if found == self._batch_max:
+                return
+        self._place.looked(look, began_at, now=looked_at)
+        self._look_back_at = looked_at + LOOK_BACK_S
 
-    def _settled(self, batch: list[dict[str, Any]]) -> None:
-        """Follows the order in which batches are settled, so it goes back too: a clock that was ahead leads it astray once."""
-        if (last := batch[-1]["queue"]) != RELEASED:
-            self._settled_to = max(-1, last - LATE_US)
+    def _settled(self, writing: "_Writing") -> None:
+        if writing.progress:
+            self._place.stored(writing.progress)
+        if (last := writing.batch[-1]["queue"]) != RELEASED:
+            self._place.claimed(last)
 
-    def _begin_anew(self) -> None:
-        self._settled_to, self._look_at_all_at = -1, 0.0
-
-    async def _read(self, *, after: int, look: bool) -> tuple[list[dict[str, Any]], bool]:
+    async def _read(self, *, after: Timestamp, look: bool) -> tuple[list[dict[str, Any]], bool]:
         """The batch behind this place in the queue, and whether it is the last one. A small one unless a `look` shows that nothing
         arrives."""
         at_once = self._batch_max
@@ -191,28 +200,35 @@ class Worker:
 
     async def _arriving(self) -> bool:
         """Whether an event was stored since the last look."""
-        before, self._newest_arrival = self._newest_arrival, await newest_arrival(self._events)
+        before, self._newest_arrival = (
+            self._newest_arrival,
+            await newest_arrival(self._events),
+        )
         return self._newest_arrival > before
 
     async def _carefully(self) -> None:
         """One batch from the beginning of the queue, halved around what cannot be settled."""
         await self._start()
+        await self._look_back()
         again = await released(self._events, self._batch_max)
-        await self._processing.process(again or await waiting(self._events, self._batch_max))
+        await self._processing.process(again or (await self._read(after=self._place.ahead, look=True))[0])
 
 
 class _Writing:
     """A commit under way."""
 
-    def __init__(self, processing: Processing, prepared: Prepared, batch: list[dict[str, Any]]) -> None:
-        self._batch = batch
+    def __init__(
+        self, processing: Processing, prepared: Prepared, batch: list[dict[str, Any]], progress: Progress | None
+    ) -> None:
+        self.batch = batch
+        self.progress = progress
         self._task = asyncio.create_task(self._commit(processing, prepared))
 
-    async def done(self) -> list[dict[str, Any]]:
-        """Wait for it; raises what it raised. The events that are settled now."""
+    async def done(self) -> "_Writing":
+        """Wait for it; raises what it raised."""
         await self._task
-        BATCH_EVENTS.observe(len(self._batch))
-        return self._batch
+        BATCH_EVENTS.observe(len(self.batch))
+        return self
 
     async def ended(self) -> None:
         """Wait for it, however it ends."""

@@ -150,7 +150,7 @@ class Booking:
             self.now += 10
 
     async def _waiting(self, batch: int) -> Sequence[Document]:
-        found = self.database["events"].find({"queue": {"$gte": 0}}).sort("queue", 1).limit(batch)
+        found = self.database["events"].find({"outcome": None}).sort("queue", 1).limit(batch)
         return await found.to_list()
 
     async def _started(self) -> Processing:

@@ -10,7 +10,7 @@ from bson import Binary
 from pymongo.errors import CollectionInvalid
 
 from gateway.events.rejections import COLLECTION_BYTES_MAX
-from gateway.events.standing import settled
+from gateway.events.standing import GIVEN_BY_MONGODB, settled
 from gateway.queries.indexes import ensure_indexes
 from gateway.queries.reading import Database
 
@@ -45,11 +45,11 @@ def event(source: str, delivered_id: str, *, kind: str = "payment", minutes_ago:
     if "outcome" in fields:
         document["settled_at"] = received_at + timedelta(seconds=1)
         ending = {**document, **fields}
-        document |= settled({name: ending[name] for name in ("outcome", "settled_at", "awaits") if name in ending})[
-            "$set"
-        ]
+        document |= settled(
+            {name: ending[name] for name in ("outcome", "settled_at", "awaits") if name in ending}, was_released=False
+        )["$set"]
     else:
-        document["queue"] = int(received_at.timestamp() * 1_000)
+        document["queue"] = GIVEN_BY_MONGODB
     return document | fields
 
 

@@ -1,26 +1,26 @@
 """The worker: drains what waits in batches, gives way to another writer, and comes back after whatever failed."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from booked_store import CIPHER, Document, on_database, poisoned, razorpay, transfer
+from bson import Timestamp
 from pymongo.errors import WriteConcernError
 
 from gateway.clock import system_clock
+from gateway.events import progress
+from gateway.events.progress import BEGINNING, Progress, read_progress
 from gateway.events.standing import RELEASED
+from gateway.events.store import newest_arrival, time_of
 from gateway.ledger.lease import Lease
 from gateway.ledger.store import LedgerStore, WriteRefused
 from gateway.ledger.writes import Writes
 from gateway.pipeline import Processing
 from gateway.pipeline.scoring import Scoring
 from gateway.queries.reading import Database
-from gateway.worker import BESIDE_ARRIVALS, LATE_US, Worker
-
-LATE = 10**16
-"""A place in the queue behind all that have arrived."""
+from gateway.worker import BESIDE_ARRIVALS, Worker
 
 
 @asynccontextmanager
@@ -82,9 +82,7 @@ async def _balance(database: Database, wallet: str) -> int:
 
 
 def _payments(count: int, *, prefix: str = "t") -> list[Document]:
-    """Each with its own place in the queue, as real ones have."""
-    made = [transfer(f"{prefix}{n}", "alice", "bob", "1.00") for n in range(count)]
-    return [{**event, "queue": event["queue"] + n} for n, event in enumerate(made)]
+    return [transfer(f"{prefix}{n}", "alice", "bob", "1.00") for n in range(count)]
 
 
 def test_a_backlog_is_drained_in_batches(mongo_uri: str, database_name: str) -> None:
@@ -128,14 +126,13 @@ def test_batches_are_small_while_webhooks_arrive(mongo_uri: str, database_name: 
 
     async def arrive(database: Database) -> None:
         for number in range(100_000):
-            late = transfer(f"late{number}", "alice", "bob", "1.00") | {"queue": LATE + number}
-            await database["events"].insert_one(late)
+            await database["events"].insert_one(transfer(f"late{number}", "alice", "bob", "1.00"))
 
     async def story(database: Database) -> None:
         await database["events"].insert_many(_payments(1_100))
         arriving = asyncio.create_task(arrive(database))
         async with _working(database, batch_max=500, analyse=False), asyncio.timeout(20):
-            while await database["events"].count_documents({"queue": {"$lt": LATE}}):
+            while await database["events"].count_documents({"tx_id": {"$regex": "^t"}, "outcome": None}):
                 await asyncio.sleep(0.02)
             arriving.cancel()
         assert max((await _batches(database))[:6]) <= BESIDE_ARRIVALS
@@ -143,81 +140,107 @@ def test_batches_are_small_while_webhooks_arrive(mongo_uri: str, database_name: 
     on_database(mongo_uri, database_name, story)
 
 
-def test_events_of_one_moment_are_all_found(mongo_uri: str, database_name: str) -> None:
-    """More of them than a batch holds, with the same place in the queue: none is passed over for good."""
+async def _passed(database: Database) -> list[Document]:
+    """Events that get a place in the queue, and are stored only when the worker has settled what came later."""
+    place = await time_of(database)
+    await database["events"].insert_many(_payments(25, prefix="prompt"))
+    await _until_settled(database)
+    return [{**event, "queue": Timestamp(place.time, place.inc + n)} for n, event in enumerate(_payments(12))]
+
+
+def test_an_event_that_is_stored_late_is_found(mongo_uri: str, database_name: str) -> None:
+    """MongoDB gave it its place, and was held up before it could be read: by the looks at what was passed."""
 
     async def story(database: Database) -> None:
-        await database["events"].insert_many([{**event, "queue": 5} for event in _payments(37)])
         async with _working(database):
-            await _until_settled(database)
-        assert await _balance(database, "bob") == 3_700
-
-    on_database(mongo_uri, database_name, story)
-
-
-def test_what_arrives_meanwhile_is_picked_up(mongo_uri: str, database_name: str) -> None:
-    """Also with an earlier place in the queue than what is being worked on: clocks of two web processes may differ."""
-
-    async def story(database: Database) -> None:
-        events = _payments(60)
-        random.Random(7).shuffle(events)
-        async with _working(database, batch_max=5):
-            for event in events:
+            for event in await _passed(database):
                 await database["events"].insert_one(event)
             await _until_settled(database)
-        assert await _balance(database, "bob") == 6_000
+        assert await _balance(database, "bob") == 3_700
+        assert await database["events"].count_documents({"queue": {"$exists": False}}) == 12
 
     on_database(mongo_uri, database_name, story)
 
 
-def test_an_event_far_behind_what_is_settled_is_found(
-    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One web process had a clock that was ahead, so the worker looks where nothing is, but not for long."""
-    monkeypatch.setattr("gateway.worker.LOOK_AT_ALL_S", 0.5)
-
-    async def story(database: Database) -> None:
-        async with _working(database):
-            for number in range(3):
-                ahead = transfer(f"ahead{number}", "alice", "bob", "1.00") | {"queue": LATE}
-                await database["events"].insert_one(ahead)
-                await _until_settled(database)
-                await database["events"].insert_many(_payments(25, prefix=f"t{number}-"))
-                await _until_settled(database)
-        assert await _balance(database, "bob") == 7_800
-
-    on_database(mongo_uri, database_name, story)
-
-
-def test_a_poisoned_event_far_behind_what_is_settled_stops_nobody(
-    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_poisoned_event_that_is_stored_late_stops_nobody(mongo_uri: str, database_name: str) -> None:
     """It is looked for where it stands."""
-    monkeypatch.setattr("gateway.worker.LOOK_AT_ALL_S", 0.3)
 
     async def story(database: Database) -> None:
         async with _working(database):
-            await database["events"].insert_one(transfer("ahead", "alice", "bob", "1.00") | {"queue": LATE})
+            await database["events"].insert_many([poisoned(event) for event in await _passed(database)])
             await _until_settled(database)
-            await database["events"].insert_many([poisoned(event) for event in _payments(2)])
-            await _until_settled(database)
-        assert await database["events"].count_documents({"outcome": "parked"}) == 2
+        assert await database["events"].count_documents({"outcome": "parked"}) == 12
 
     on_database(mongo_uri, database_name, story)
 
 
-def test_the_worker_says_up_to_where_all_is_settled(mongo_uri: str, database_name: str) -> None:
-    """By the arrivals that it settled, less what may still come late; not by what was released, and nothing before it began."""
+def test_what_arrives_behind_a_stream_of_released_events_is_settled_too(mongo_uri: str, database_name: str) -> None:
+    """Released ones come first, and not alone."""
 
     async def story(database: Database) -> None:
-        events = [{**event, "queue": LATE + number} for number, event in enumerate(_payments(25))]
-        again = transfer("again", "alice", "bob", "1.00") | {"queue": RELEASED}
-        worker = _worker(database, Lease(database, lease_s=0.6), analyse=False)
-        assert worker.state() == {"settled_to": -1}
-        await database["events"].insert_many([again, *events])
-        async with _running(worker):
+        async def release(number: int) -> None:
+            await database["events"].insert_one(
+                transfer(f"again{number}", "alice", "bob", "1.00") | {"queue": RELEASED}
+            )
+
+        async with _working(database):
+            await release(0)
+            await database["events"].insert_many(_payments(30))
+            for number in range(1, 1_000):
+                await release(number)
+                if not await database["events"].count_documents({"tx_id": {"$regex": "^t"}, "outcome": None}):
+                    break
+            assert number < 999
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_the_worker_says_how_far_it_has_come(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing comes any more, up to the last arrival; the next one begins there and looks at nothing before."""
+    for name, seconds in (("RECENT_S", 0.1), ("SETTLED_S", 0.2), ("CLOSED_S", 0.3)):
+        monkeypatch.setattr(progress, name, seconds)
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(25))
+        last = await newest_arrival(database["events"])
+        async with _working(database), asyncio.timeout(20):
+            while await read_progress(database) != Progress(last, last, last):
+                await asyncio.sleep(0.05)
+        forgotten = transfer("forgotten", "alice", "bob", "1.00") | {"queue": BEGINNING}
+        await database["events"].insert_one(forgotten)
+        await database["events"].insert_many(_payments(5, prefix="new"))
+        async with _working(database), asyncio.timeout(20):
+            while await database["events"].count_documents({"outcome": None}) > 1:
+                await asyncio.sleep(0.05)
+        assert await database["events"].find_one({"outcome": None}, {"tx_id": 1, "_id": 0}) == {"tx_id": "forgotten"}
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_batch_with_an_event_that_is_not_there_any_more_is_refused(mongo_uri: str, database_name: str) -> None:
+    """Its money would move and no outcome be stored: it is read again, and the others are settled."""
+
+    class Deletes(LedgerStore):
+        deleted = False
+
+        async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
+            if not Deletes.deleted:
+                Deletes.deleted = True
+                await database_of(self)["events"].update_one({"tx_id": "t3"}, {"$set": {"queue": RELEASED}})
+            await super().atomic(writes, next_seq=next_seq)
+
+    def database_of(ledger: LedgerStore) -> Database:
+        return ledger._database
+
+    async def story(database: Database) -> None:
+        await database["events"].insert_many(_payments(8))
+        async with _working(database, store=Deletes):
             await _until_settled(database)
-        assert worker.state() == {"settled_to": LATE + 24 - LATE_US}
+        assert await _balance(database, "bob") == 800
+        assert await database["events"].distinct("outcome") == ["applied"]
+        assert await database["events"].count_documents({"queue": RELEASED}) == 0
 
     on_database(mongo_uri, database_name, story)
 
@@ -244,8 +267,7 @@ def test_a_refund_waits_for_its_payment(mongo_uri: str, database_name: str) -> N
     async def story(database: Database) -> None:
         early = [razorpay("refund.processed", f"rfnd_{n}", 10, of=f"pay_{n}") for n in range(15)]
         late = [razorpay("payment.captured", f"pay_{n}", 100, n=1) for n in range(15)]
-        events = [{**event, "queue": 100 + n} for n, event in enumerate([*early, *late])]
-        await database["events"].insert_many(events)
+        await database["events"].insert_many([*early, *late])
         async with _working(database, batch_max=4):
             async with asyncio.timeout(20):
                 while await database["events"].count_documents({"outcome": "applied"}) < 30:

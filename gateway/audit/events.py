@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 import orjson
+from bson import Timestamp
 
 from gateway.audit.findings import Broken, Findings
 from gateway.audit.reading import BATCH, Database, Moment, at_one_moment, grouped, joined
@@ -20,6 +21,9 @@ from gateway.money import NotMoney, minor_units
 
 OUTCOMES: Final = frozenset({"applied", "rejected", "stale", "parked", "ignored"})
 WITHOUT_EFFECT: Final = frozenset({"rejected", "ignored", "stale"})
+BEGINNING: Final = Timestamp(0, 1)
+RELEASED: Final = Timestamp(2**32 - 1, 2**32 - 1)
+"""The place of what is to be tried again."""
 REMOVABLE: Final = OUTCOMES - {"parked"}
 """Outcomes after which nobody needs the body any more, so that its age may remove it."""
 
@@ -33,6 +37,8 @@ async def check_events(moment: Moment, *, cipher: Cipher) -> Findings:
     What cannot be opened is broken: whether its key is missing or its bytes were altered, it proves nothing any more.
     """
     findings = Findings()
+    mark = await moment.one("marks", {"_id": "queue"})
+    looked_to = mark["closed_to"] if mark else BEGINNING
     transactions = moment.stream(
         "transactions",
         {"event_id": {"$type": "string"}},
@@ -47,7 +53,7 @@ async def check_events(moment: Moment, *, cipher: Cipher) -> Findings:
             why = f"the event {event_id} that caused it is not stored"
             findings.broken("I14", Broken("transactions", name_of(first), why, first["seq"]))
             continue
-        _check_outcome(event, bool(caused), findings)
+        _check_outcome(event, bool(caused), looked_to, findings)
         _check_content(event, cipher, findings)
     await _check_incidents(moment, cipher, findings)
     return findings
@@ -71,12 +77,14 @@ async def _stored(moment: Moment, event_ids: list[str]) -> set[str]:
     return {event["_id"] async for event in found}
 
 
-def _check_outcome(event: Document, has_effects: bool, findings: Findings) -> None:
+def _check_outcome(event: Document, has_effects: bool, looked_to: Timestamp, findings: Findings) -> None:
     findings.checked("I1")
     outcome = event.get("outcome")
-    fault = _outcome_fault(event, outcome)
+    fault = _outcome_fault(event, outcome, looked_to)
     if outcome == "applied" and not has_effects:
         fault = "is applied, yet no transaction names it"
+    if outcome is None and has_effects and event.get("queue") != RELEASED:
+        fault = "has no outcome, yet a transaction names it"
     if fault:
         findings.broken("I1", Broken("events", event["_id"], fault))
     if outcome in WITHOUT_EFFECT:
@@ -85,26 +93,28 @@ def _check_outcome(event: Document, has_effects: bool, findings: Findings) -> No
             findings.broken("I10", Broken("events", event["_id"], f"is {outcome}, yet a transaction names it"))
 
 
-def _outcome_fault(event: Document, outcome: object) -> str | None:
+def _outcome_fault(event: Document, outcome: object, looked_to: Timestamp) -> str | None:
+    place = event.get("queue")
     if outcome is None:
-        return None if isinstance(event.get("queue"), int) else "has no outcome and does not wait in the queue"
+        if not isinstance(place, Timestamp):
+            return "has no outcome and does not wait in the queue"
+        return None if place > looked_to else "waits where the worker does not look any more"
     if outcome not in OUTCOMES:
         return f"ended as {outcome!r}, which is no outcome"
-    if isinstance(event.get("queue"), int):
+    if place == RELEASED:
         return f"is {outcome} and waits in the queue as well"
     if "settled_at" not in event or not event.get("reason"):
         return f"is {outcome} without a time or a reason"
     if outcome == "parked" and not event.get("awaits") and not str(event["reason"]).startswith("fault: "):
         return "is parked and awaits nothing"
-    if event.get("queue") != _standing(event, outcome):
-        return f"is {outcome}, but stands in the queue as something else"
-    return None
-
-
-def _standing(event: Document, outcome: object) -> str | None:
-    """What makes a parked or rejected event be found."""
-    if outcome not in ("parked", "rejected"):
+    expected = _standing(event, outcome) if outcome in ("parked", "rejected") else None
+    if place == expected or (expected is None and isinstance(place, Timestamp)):
         return None
+    return f"is {outcome}, but stands in the queue as something else"
+
+
+def _standing(event: Document, outcome: object) -> str:
+    """What makes a parked or rejected event be found."""
     return str(event.get("awaits") or f"!{outcome} {event['settled_at'].isoformat(timespec='milliseconds')}")
 
 

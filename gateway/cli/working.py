@@ -22,7 +22,7 @@ from gateway.ledger.limits import read_limits
 from gateway.ledger.store import LedgerStore
 from gateway.mongo.client import connect, reach
 from gateway.mongo.giving_way import giving_way
-from gateway.monitoring.components import WORKER, tell
+from gateway.monitoring.components import tell
 from gateway.monitoring.logs import configure_logs
 from gateway.monitoring.spikes import watch_refusals
 from gateway.pipeline import Processing
@@ -98,7 +98,6 @@ async def _work(settings: Settings) -> None:
                 narrate_pending(InsightStore(database, NAME), narrator, stop, age_max_s=SUMMARY_AGE_MAX_S)
             ),
             asyncio.create_task(tell(database, "model", narrator.model_state, stop)),
-            asyncio.create_task(tell(database, WORKER, worker.state, stop)),
             asyncio.create_task(watch_refusals(database, stop)),
             asyncio.create_task(compute_regularly(database, stop, narrate=narrator.configured)),
             asyncio.create_task(label_regularly(database, stop, delay_days=settings.label_delay_days)),

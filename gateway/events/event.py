@@ -7,6 +7,7 @@ from typing import Any
 from gateway.clock import utc
 from gateway.encryption import Cipher
 from gateway.events.at_rest import sealed_body
+from gateway.events.standing import GIVEN_BY_MONGODB
 from gateway.ingress.delivery import VerifiedDelivery
 from gateway.ingress.identity import Identity
 from gateway.value import value
@@ -23,7 +24,7 @@ class Outcome(StrEnum):
 
 
 def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str, cipher: Cipher) -> dict[str, Any]:
-    """The document of a new event, waiting in the queue in order of arrival (`queue`: unix microseconds), its body sealed."""
+    """The document of a new event, its body sealed, which will wait in the queue where MongoDB stores it."""
     delivery = verified.delivery
     return {
         "_id": identity.event_id,
@@ -38,7 +39,7 @@ def event_document(verified: VerifiedDelivery, identity: Identity, scheme: str, 
         "signed_at": verified.signed_at,
         "received_at": utc(delivery.received_at),
         **sealed_body(verified.payload, identity.event_id, cipher),
-        "queue": int(delivery.received_at * 1_000_000),
+        "queue": GIVEN_BY_MONGODB,
     }
 
 

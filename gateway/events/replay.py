@@ -122,7 +122,7 @@ def replayed(event: Mapping[str, Any], ending: Mapping[str, Any], now: float) ->
     noted = {"at": utc(now), "by": replay["by"], "outcome": ending["outcome"], "reason": ending["reason"]}
     if was_decided(event) and ending["outcome"] != Outcome.APPLIED:
         ending = {name: replay[name] for name in _BEFORE}
-    update = settled(ending)
+    update = settled(ending, was_released=True)
     return {
         **update,
         "$unset": {**update.get("$unset", {}), "replay": ""},

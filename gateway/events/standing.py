@@ -1,30 +1,31 @@
 """Where an event stands that is not done: what `queue` holds, and the conditions that find it on the one index over that.
 
-    a number            it waits for the worker: when it arrived, in unix microseconds, or `RELEASED`
+    a timestamp         its place among all that came, which it keeps when it is settled; or `RELEASED`
     a name              parked until this is there: another object, a time, an encryption key; the same as in `awaits`
     "!parked <time>"    parked since then until a person does something
     "!rejected <time>"  rejected then
-    absent              done
+    absent              done, after it was released; or done when it came
 
-One index for all of it, because MongoDB looks at every index of a collection with each update that touches one of them: three
-instead of one made settling an event half as dear again.
+What has no `outcome` waits for the worker. One index for all of it, because MongoDB looks at every index of a collection with each
+update that touches one of them.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from bson import Timestamp
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gateway.mongo.former_indexes import drop_former, still_there
 
-RELEASED: Final = 2**62
-"""The place of an event that may try again. Behind every arrival: MongoDB steps over each entry that was taken off the index
-lately, so what is looked for again and again must not stand before those (DECISIONS 42)."""
-WAITING: Final[Mapping[str, Any]] = {"queue": {"$gte": 0}}
-"""MongoDB compares within a type: this is true of numbers alone, as the next is of texts."""
+GIVEN_BY_MONGODB: Final = Timestamp(0, 0)
+"""In a new document MongoDB replaces it by its own time, which no other gets."""
+RELEASED: Final = Timestamp(2**32 - 1, 2**32 - 1)
+"""The place of an event that may try again, or that the worker would not find where it came. Behind all others: MongoDB steps over
+each entry that was taken off the index lately, so what is looked for again and again must not stand before those (DECISIONS 42)."""
 STUCK: Final[Mapping[str, Any]] = {"queue": {"$gte": ""}}
-"""Parked or rejected."""
+"""Parked or rejected. MongoDB compares within a type: this is true of texts alone."""
 PARKED: Final[Mapping[str, Any]] = {"$or": [{"queue": {"$gte": "!parked", "$lt": "!parked~"}}, {"queue": {"$gt": '"'}}]}
 """No name begins with a character as small as the exclamation mark."""
 BACK_TO_THE_QUEUE: Final = {
@@ -33,7 +34,11 @@ BACK_TO_THE_QUEUE: Final = {
 }
 _OF_A_PERSON: Final = frozenset({"parked", "rejected"})
 _FORMER_INDEXES: Final = ("awaits_1", "stuck")
-_FORMERLY_RELEASED: Final = 0
+
+
+def waiting_behind(settled_to: Timestamp) -> dict[str, Any]:
+    """Of the events that wait for the worker, which are all behind this place (gateway/events/progress.py)."""
+    return {"queue": {"$gt": settled_to}, "outcome": None}
 
 
 def awaiting(names: Iterable[str]) -> dict[str, Any]:
@@ -49,20 +54,20 @@ def stuck_between(since: datetime, until: datetime) -> dict[str, Any]:
     return {"$or": [*ranges, {"queue": {"$gt": '"'}, "settled_at": {"$gte": since, "$lt": until}}]}
 
 
-def settled(fields: Mapping[str, Any]) -> dict[str, Any]:
+def settled(fields: Mapping[str, Any], *, was_released: bool) -> dict[str, Any]:
     """The update that ends an event's wait for the worker. `fields`: outcome, reason, settled_at, and what it awaits, if
-    anything."""
+    anything. One that stands where it arrived stays there, so that no index is touched."""
     outcome = fields["outcome"]
     if outcome not in _OF_A_PERSON:
-        return {"$set": dict(fields), "$unset": {"queue": ""}}
+        return {"$set": dict(fields), **({"$unset": {"queue": ""}} if was_released else {})}
     standing = fields.get("awaits") or _mark(outcome, fields["settled_at"])
     return {"$set": {**fields, "queue": standing}}
 
 
 async def ensure_standings(events: AsyncCollection[dict[str, Any]]) -> None:
     """Stores made by a version that had an index for each condition: their parked and rejected events get their standing. And
-    those of one that released events to another place."""
-    await events.update_many({"queue": _FORMERLY_RELEASED}, {"$set": {"queue": RELEASED}})
+    by one that gave out places by the senders' clocks, and took what was settled off the queue: what waits there is released."""
+    await events.update_many({"queue": {"$type": "number"}}, {"$set": {"queue": RELEASED}})
     if not await still_there(events, _FORMER_INDEXES):
         return
     time = {"$dateToString": {"date": "$settled_at", "format": "%Y-%m-%dT%H:%M:%S.%L+00:00"}}

@@ -32,6 +32,8 @@ class Writes:
     """Of documents that exist, whole; one that does not exist is a refusal."""
     upserts: Sequence[Document] = ()
     updates: Sequence[Document] = ()
+    matches: int | None = None
+    """How many documents upserts and updates must find together, where that is known; else the batch is refused."""
     _encoded: "Sequence[Command] | None" = field(default=None, init=False)
 
     async def encode(self) -> None:
@@ -50,7 +52,7 @@ class Writes:
             yield Command("update", self.collection, [_replaced(piece) for piece in pieces], len(self.replacements))
         upserts = [{"q": {"_id": new["_id"]}, "u": new, "upsert": True} for new in self.upserts]
         if upserts or self.updates:
-            yield Command("update", self.collection, [*upserts, *self.updates], None)
+            yield Command("update", self.collection, [*upserts, *self.updates], self.matches)
 
 
 @dataclass(frozen=True, slots=True)

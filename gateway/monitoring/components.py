@@ -10,7 +10,6 @@ from pymongo.errors import PyMongoError
 
 from gateway.clock import Clock, pause, system_clock, utc
 
-WORKER: Final = "worker"
 TOLD_EVERY_S: Final = 5.0
 OLD_AFTER_S: Final = 30.0
 """A component that has told nothing for so long is not known to be as it said."""

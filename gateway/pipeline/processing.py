@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bson import Timestamp
 from bson.errors import BSONError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError, WriteConcernError
@@ -21,6 +22,7 @@ from gateway.errors import CannotDecrypt, LeaseLost
 from gateway.events.at_rest import missing_key, plain_body
 from gateway.events.event import NoMovement, Outcome, PaymentEvent
 from gateway.events.normalise import normalise
+from gateway.events.progress import Progress
 from gateway.events.replay import replayed, was_decided
 from gateway.events.retries import FAULT, failed_once_more
 from gateway.events.standing import BACK_TO_THE_QUEUE, PARKED, RELEASED, awaiting
@@ -118,8 +120,11 @@ class Processing:
         await self.process(documents[:middle])
         await self.process(documents[middle:])
 
-    async def prepare(self, documents: Sequence[dict[str, Any]], *, defect: str | None = None) -> Prepared:
-        """Fold the batch. With `defect` nothing is applied and the events are parked for that reason."""
+    async def prepare(
+        self, documents: Sequence[dict[str, Any]], *, progress: Progress | None = None, defect: str | None = None
+    ) -> Prepared:
+        """Fold the batch; `progress` is stored with it. With `defect` nothing is applied and the events are parked for that
+        reason."""
         now = self._booking_time()
         readings = [_reading(document, self._cipher, defect) async for document in unhurried(documents)]
         books = await self._ledger.load(
@@ -147,11 +152,11 @@ class Processing:
             *await self._insights(applied, seen_before=set(released), now=now),
             Writes(
                 "events",
-                updates=[
-                    *_outcomes(settled, released, [document["queue"] for document in documents], now),
-                    *self._releases(settled, books.changed_objects),
-                ],
+                updates=_outcomes(settled, released, [document["queue"] for document in documents], now),
+                matches=len(settled),
             ),
+            Writes("events", updates=self._releases(settled, books.changed_objects)),
+            *_marks(progress),
         ]
         for write in writes:
             await write.encode()
@@ -164,6 +169,10 @@ class Processing:
         await self._ledger.atomic(prepared.writes, next_seq=prepared.end.next_seq)
         for outcome, events in prepared.outcomes.items():
             SETTLED.labels(outcome.value).inc(events)
+
+    async def tell(self, progress: Progress) -> None:
+        """Store how far the worker has come, as the holder of the lease. Nothing may be prepared and not yet committed."""
+        await self._ledger.atomic(_marks(progress), next_seq=self._end.next_seq)
 
     async def _insights(
         self, applied: Sequence[tuple[PaymentEvent, Applied]], *, seen_before: set[str], now: float
@@ -188,6 +197,10 @@ class Processing:
         return [{"q": awaiting(free), "u": BACK_TO_THE_QUEUE, "multi": True}]
 
 
+def _marks(progress: Progress | None) -> list[Writes]:
+    return [Writes("marks", upserts=[progress.to_document()])] if progress else []
+
+
 def _reading(document: dict[str, Any], cipher: Cipher, defect: str | None) -> tuple[PaymentEvent, ...] | NoMovement:
     """What the event says. One that does not open is parked, alone and at once, and comes back with the missing key."""
     if defect:
@@ -210,27 +223,29 @@ def _summary(event_id: str, results: Sequence[Applied]) -> _Settled:
 
 
 def _outcomes(
-    settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]], places: Sequence[int], now: float
+    settled: Sequence[_Settled], released: Mapping[str, dict[str, Any]], places: Sequence[Timestamp], now: float
 ) -> list[dict[str, Any]]:
     """One update statement per distinct ending, not one per event; but each replay and each fault has its own. `places` in the
     queue of all of them."""
-    alike: dict[tuple[Outcome, str, str | None], list[str]] = defaultdict(list)
+    alike: dict[tuple[Outcome, str, str | None, bool], list[str]] = defaultdict(list)
     statements: list[dict[str, Any]] = []
     for each in settled:
         back = released.get(each.event_id, {})
         if "replay" in back or each.is_fault:
             statements.append({"q": {"_id": each.event_id}, "u": _own_ending(each, back, now)})
         else:
-            alike[each.outcome, each.reason, each.awaits].append(each.event_id)
-    for (outcome, reason, awaits), event_ids in alike.items():
+            alike[each.outcome, each.reason, each.awaits, bool(back)].append(each.event_id)
+    for (outcome, reason, awaits, was_released), event_ids in alike.items():
         fields = {"outcome": outcome.value, "reason": reason, "settled_at": utc(now)}
         if awaits:
             fields["awaits"] = awaits
-        statements.append({"q": _found(event_ids, places), "u": ended(fields), "multi": True})
+        statements.append(
+            {"q": _found(event_ids, places), "u": ended(fields, was_released=was_released), "multi": True}
+        )
     return statements
 
 
-def _found(event_ids: Sequence[str], places: Sequence[int]) -> dict[str, Any]:
+def _found(event_ids: Sequence[str], places: Sequence[Timestamp]) -> dict[str, Any]:
     """How MongoDB finds these events of a batch: most of it by going along the queue, a few by their ids, which takes three times
     as long for each. Not by a hint: an index that is missing would be a fault of every event."""
     ids = {"_id": {"$in": event_ids}}
@@ -246,7 +261,7 @@ def _own_ending(each: _Settled, back: dict[str, Any], now: float) -> dict[str, A
         ending["awaits"] = each.awaits
     elif each.is_fault:
         ending |= failed_once_more(back.get("tries", 0), now)
-    return replayed(back, ending, now) if "replay" in back else ended(ending)
+    return replayed(back, ending, now) if "replay" in back else ended(ending, was_released=bool(back))
 
 
 def is_about_content(failure: Exception) -> bool:

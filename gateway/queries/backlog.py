@@ -3,15 +3,19 @@
 from datetime import datetime
 from typing import Final
 
-from gateway.monitoring.components import WORKER
+from gateway.events.progress import read_progress
+from gateway.events.standing import waiting_behind
 from gateway.queries.reading import READ_S_MAX, Answer, Database, answered_within
 
 COUNTED_MAX: Final = 1_000_000
 """Where counting stops: beyond it the exact number changes nothing."""
+LOOKED_AT_MAX: Final = 10_000
+"""Events that are looked at one by one, which takes MongoDB ten times as long as counting along the index does."""
 
 
 class Backlog(Answer):
-    """Events accepted and not yet settled. `waiting` is a lower bound when `more` is true."""
+    """Events accepted and not yet settled. `waiting` is exact up to `LOOKED_AT_MAX`; from there on all arrivals since the oldest
+    that waits, of which the worker may have settled some; and a lower bound when `more` is true."""
 
     waiting: int
     more: bool
@@ -20,13 +24,17 @@ class Backlog(Answer):
 
 
 async def backlog(database: Database, *, now: datetime, within_s: float = READ_S_MAX) -> Backlog:
-    """Counted on the sparse index over `queue`, from where the worker has told that all is settled: MongoDB steps over every entry
-    that was taken off the index lately. An event that came late is counted again when the worker comes across it."""
+    """Along the index over `queue`, from where the worker has told that all is settled but for stragglers: they are counted when it
+    comes across them."""
     with answered_within(within_s):
-        told = await database.components.find_one({"_id": WORKER}, {"settled_to": 1})
-        queued = {"queue": {"$gt": told["settled_to"] if told else -1}}
-        waiting = await database.events.count_documents(queued, limit=COUNTED_MAX)
-        oldest = await database.events.find_one(queued, {"received_at": 1}, sort=[("queue", 1)])
+        queued = waiting_behind((await read_progress(database)).recent)
+        oldest = await database.events.find_one(queued, {"received_at": 1, "queue": 1}, sort=[("queue", 1)])
+        waiting = 0
+        if oldest:
+            since = {"queue": {"$gte": oldest["queue"]}}
+            waiting = await database.events.count_documents({**queued, **since}, limit=LOOKED_AT_MAX)
+            if waiting == LOOKED_AT_MAX:
+                waiting = await database.events.count_documents(since, limit=COUNTED_MAX)
     received_at = oldest["received_at"] if oldest else None
     return Backlog(
         waiting=waiting,

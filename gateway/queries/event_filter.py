@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.errors import BadRequest
-from gateway.events.standing import WAITING
 from gateway.queries.period import moment
 
 OUTCOMES: Final = ("waiting", "applied", "parked", "rejected", "stale", "ignored")
@@ -44,7 +43,7 @@ class EventFilter:
         if self.source is not None:
             wanted.append({"source": self.source})
         if self.outcome == "waiting":
-            wanted.append(dict(WAITING))
+            wanted.append({"outcome": None})
         elif self.outcome is not None:
             wanted.append({"outcome": self.outcome})
         if self.type is not None:

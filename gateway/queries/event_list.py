@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.errors import BadRequest
-from gateway.events.standing import STUCK, WAITING
+from gateway.events.progress import read_progress
+from gateway.events.standing import STUCK, waiting_behind
 from gateway.queries.event_filter import EventFilter
 from gateway.queries.events import next_try
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, label, page_size
@@ -109,7 +110,7 @@ async def _page(
     database: Database, wanted: EventFilter, limit: int, place: _Place | None, scanned_max: int
 ) -> tuple[list[Document], _Place | None, datetime | None]:
     """The events, where the next page begins (None: nowhere), and where the search was cut (None: it was not)."""
-    few = _index_of_few(wanted)
+    few = await _index_of_few(database, wanted)
     if few is None or await database.events.count_documents(few, limit=scanned_max + 1) > scanned_max:
         return await _walk(database, wanted, limit, place, scanned_max)
     stages: list[Document] = [
@@ -126,10 +127,10 @@ async def _page(
     return found, None, None
 
 
-def _index_of_few(wanted: EventFilter) -> Document | None:
-    """The condition on the index that holds only what waits or is stuck, where such a one is asked for."""
+async def _index_of_few(database: Database, wanted: EventFilter) -> Document | None:
+    """The condition on the index over the queue, where what waits or is stuck is asked for."""
     if wanted.outcome == "waiting":
-        return dict(WAITING)
+        return waiting_behind((await read_progress(database)).settled_to)
     if wanted.outcome in _OUTCOMES_STUCK:
         return dict(STUCK)
     return None

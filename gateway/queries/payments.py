@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import BadRequest, NotFound
-from gateway.events.standing import STUCK, WAITING
+from gateway.events.progress import read_progress
+from gateway.events.standing import STUCK, waiting_behind
 from gateway.ingress.identity import event_id_of
 from gateway.money import decimal_text
 from gateway.queries.assessed import InsightSummary, insight_summary
@@ -93,12 +94,13 @@ async def _event_named(database: Database, name: str) -> Document | None:
 
 
 async def _undone_about(database: Database, tx_id: str) -> Document | None:
-    """The latest event about it among those that wait, are parked or rejected, on the one index that holds only these. Its
+    """The latest event about it among those that wait, are parked or rejected, along the index over the queue. Its
     object may not be there yet, and its own id is computed from more than this: its account, or the hash of its content."""
     same: list[Document] = []
-    for undone in (WAITING, STUCK):  # the way an event goes, lest it is parked between the two
+    waiting = waiting_behind((await read_progress(database)).settled_to)
+    for undone in (waiting, STUCK):  # the way an event goes, lest it is parked between the two
         stages: list[Document] = [
-            {"$match": undone},
+            {"$match": dict(undone)},
             {"$sort": {"queue": -1}},
             {"$limit": UNDONE_MAX},
             {"$match": {"tx_id": tx_id}},

@@ -57,7 +57,7 @@ async def _check_events(database: Database, promises: Sequence[Promise], cipher:
     untold = {promise.item.effect.key: promise.event_id for promise in promises if promise.item.effect}
     for promise in promises:
         document = stored.get(promise.event_id)
-        if document is None or document.get("outcome") not in OUTCOMES or isinstance(document.get("queue"), int):
+        if document is None or document.get("outcome") not in OUTCOMES:
             verdict.lost.add(promise.event_id)
         elif _content(document, cipher) != promise.item.body:
             verdict.problems.append(f"{promise.event_id}: stored with another content than was acknowledged")

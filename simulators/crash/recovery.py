@@ -55,7 +55,7 @@ async def waiting(processes: Processes) -> int | None:
     if database is None:
         return None
     try:
-        return await database["events"].count_documents({"queue": {"$gte": 0}})
+        return await database["events"].count_documents({"outcome": {"$exists": False}})
     except PyMongoError:
         return None
 

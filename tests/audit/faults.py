@@ -12,6 +12,7 @@ from typing import Any
 from booked_store import NOW
 
 from gateway.clock import utc
+from gateway.events.standing import RELEASED
 from gateway.queries.reading import Database
 
 Document = dict[str, Any]
@@ -190,7 +191,7 @@ BODY_REMOVED = {"$unset": {"body": "", "body_key": ""}, "$set": {"body_removed_a
 
 FAULTS = (
     Fault("an outcome is lost", edit_event(CAPTURE, {"$unset": {"outcome": ""}}), ["I1"], CAPTURE),
-    Fault("an applied event still waits", edit_event(CAPTURE, {"$set": {"queue": 1}}), ["I1"], CAPTURE),
+    Fault("an applied event still waits", edit_event(CAPTURE, {"$set": {"queue": RELEASED}}), ["I1"], CAPTURE),
     Fault("an outcome nobody knows", edit_event(CAPTURE, {"$set": {"outcome": "done"}}), ["I1"], CAPTURE),
     Fault("applied without a transaction", edit_ended("ignored", {"$set": {"outcome": "applied"}}), ["I1"], "ignored"),
     Fault("parked out of sight", edit_ended("parked", {"$unset": {"queue": ""}}), ["I1"], "parked"),

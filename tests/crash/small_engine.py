@@ -106,11 +106,11 @@ class Writer:
 
 async def store_early(database: Database, journal: Journal, items: Iterable[Item]) -> None:
     """Events that were stored and acknowledged, in this order."""
-    for place, item in enumerate(items):
+    for item in items:
         source = open_sources(SETTINGS)[item.source]
         verified = verify(_delivery(item), source, window_of(SETTINGS))
         document = event_document(verified, identify(verified, source.scheme), source.scheme.name, CIPHER)
-        await database["events"].insert_one({**document, "queue": place + 1})
+        await database["events"].insert_one(document)
         journal.promises[item.source, item.event_id] = Promise(item, document["_id"])
 
 

@@ -136,7 +136,7 @@ def _settled(gateway: RunningGateway) -> None:
             ready = httpx2.get(f"{gateway.url}/ready", timeout=5).status_code == 200
         except httpx2.TransportError:
             return False
-        return ready and gateway.rows().events.count_documents({"queue": {"$gte": 0}}) == 0
+        return ready and gateway.rows().events.count_documents({"outcome": None}) == 0
 
     until(is_settled, within_s=40, what="the backlog is empty")
 

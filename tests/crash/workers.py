@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,9 +75,8 @@ class Workers:
         return int(lease["epoch"])
 
     def store(self, events: Sequence[Document]) -> None:
-        """As web processes do, each with its own place in the queue."""
-        first = int(time.time() * 1_000_000)
-        self.rows["events"].insert_many([{**event, "queue": first + n} for n, event in enumerate(events)])
+        """As web processes do."""
+        self.rows["events"].insert_many(events)
 
     def settle(self) -> None:
         """Wait until every stored event has an outcome."""

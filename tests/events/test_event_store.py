@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 from booked_store import Document, on_database, stored, transfer
+from bson import Timestamp
 from served import unreachable_store
 
 from gateway.errors import StoreUnavailable
-from gateway.events.store import Appended, EventStore, waiting
+from gateway.events import store as store_module
+from gateway.events.event import settle_as_filtered
+from gateway.events.progress import Progress
+from gateway.events.standing import RELEASED
+from gateway.events.store import Appended, EventStore, newest_arrival, waiting
 from gateway.queries.reading import Database
 
 
@@ -72,13 +77,63 @@ def test_the_longest_waiting_are_claimed_first(mongo_uri: str, database_name: st
 
     async def story(database: Database) -> None:
         store = _store(database)
-        for n, at in ((3, 30.0), (1, 10.0), (2, 20.0), (4, 40.0)):
-            await store.append(_event(n, at=at))
-        await database["events"].update_one({"_id": _event(4)["_id"]}, {"$unset": {"queue": ""}})
+        for n in (1, 2, 3, 4):
+            await store.append(_event(n))
+        await database["events"].update_one({"_id": _event(3)["_id"]}, {"$set": {"outcome": "applied"}})
         claimed = await waiting(database["events"], 2)
         assert [each["_id"] for each in claimed] == [_event(1)["_id"], _event(2)["_id"]]
         rest = await waiting(database["events"], 5, after=claimed[-1]["queue"])
-        assert [each["_id"] for each in rest] == [_event(3)["_id"]]
+        assert [each["_id"] for each in rest] == [_event(4)["_id"]]
+
+    on_database(mongo_uri, database_name, story)
+
+
+async def _settled_to(database: Database, place: Timestamp) -> None:
+    await database["marks"].replace_one({"_id": "queue"}, Progress(place, place).to_document(), upsert=True)
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_what_took_long_to_be_stored_is_released_where_the_worker_has_been(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    """Before it is acknowledged; not ahead of the worker, nor what is settled from its beginning, nor what was stored promptly."""
+    monkeypatch.setattr(store_module, "PROMPT_S", 0.0 if slow else 5.0)
+
+    async def story(database: Database) -> None:
+        store = _store(database)
+        await store.append(_event(1))
+        await _settled_to(database, await newest_arrival(database["events"]))
+        ahead, filtered = _event(2), _event(3)
+        settle_as_filtered(filtered)
+        behind = {**_event(4), "queue": Timestamp(5, 5)}
+        for event in (ahead, filtered, behind):
+            assert (await store.append(event)).created
+        found = {event["_id"]: event.get("queue") async for event in database["events"].find()}
+        assert found[filtered["_id"]] is None
+        assert found[ahead["_id"]] not in (None, RELEASED)
+        assert found[behind["_id"]] == (RELEASED if slow else Timestamp(5, 5))
+
+    on_database(mongo_uri, database_name, story)
+
+
+@pytest.mark.parametrize("ending", [{}, {"outcome": "applied"}])
+def test_an_event_that_was_there_before_is_released_where_the_worker_has_been(
+    mongo_uri: str, database_name: str, ending: Document
+) -> None:
+    """Its first sender was never told that it is stored, so only now somebody relies on it; what is settled stays so."""
+
+    async def story(database: Database) -> None:
+        event = _event(1)
+        await database["events"].insert_one({**event, **ending})
+        place = await newest_arrival(database["events"])
+        store = _store(database)
+        assert not (await store.append(event)).created
+        assert await newest_arrival(database["events"]) == place
+        await _settled_to(database, place)
+        assert not (await store.append(event)).created
+        found = await database["events"].find_one({"_id": event["_id"]})
+        assert found is not None
+        assert found["queue"] == (place if ending else RELEASED)
 
     on_database(mongo_uri, database_name, story)
 

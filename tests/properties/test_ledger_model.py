@@ -315,5 +315,4 @@ def _delivered(each: PaymentEvent, n: int) -> dict[str, Any]:
         assert each.counterparty
         return transfer(each.object_id, each.wallet, each.counterparty, f"{each.amount_minor / 100:.2f}")
     word = PROVIDER_WORDS[each.kind][each.step]
-    document = razorpay(word, each.object_id, each.amount_minor, of=each.parent_id, wallet=each.wallet, n=n)
-    return {**document, "queue": document["queue"] + n}
+    return razorpay(word, each.object_id, each.amount_minor, of=each.parent_id, wallet=each.wallet, n=n)

@@ -94,7 +94,7 @@ def test_pages_neither_repeat_nor_leave_out(empty: Ask, outcome: str | None, lim
         ending = chance.choice(["waiting", "parked", "stale"])
         if ending != "waiting":
             del made["queue"]
-            made |= settled({"outcome": ending, "reason": "x", "settled_at": received_at})["$set"]
+            made |= settled({"outcome": ending, "reason": "x", "settled_at": received_at}, was_released=False)["$set"]
         events.append({**made, "received_at": received_at})
 
     async def question(database: Database) -> tuple[list[str], bool]:

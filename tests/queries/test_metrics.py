@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
+from bson import Timestamp
 from seeded_store import NOW, Ask, book, transaction
 from seeded_store import leg as posted
 
 from gateway.errors import Refusal, SignatureRefused, TimestampRefused
+from gateway.events.progress import BEGINNING, Progress
 from gateway.events.rejections import RejectionLog
 from gateway.events.standing import RELEASED
 from gateway.ingress.delivery import Delivery
@@ -89,12 +91,13 @@ def test_the_backlog_is_counted_from_where_all_is_settled(empty: Ask) -> None:
     """As the worker told it; what was released is behind every arrival."""
 
     async def counted(database: Database) -> int:
-        places = (1, 2, 3, RELEASED)
-        await database.events.insert_many([{"_id": str(place), "queue": place, "received_at": NOW} for place in places])
-        await database.components.insert_one({"_id": "worker", "settled_to": 2})
+        places = [Timestamp(1, n) for n in (1, 2, 3, 4)]
+        waiting = [{"_id": n, "queue": place, "received_at": NOW} for n, place in enumerate([*places, RELEASED])]
+        await database.events.insert_many([*waiting, {**waiting[3], "_id": "applied", "outcome": "applied"}])
+        await database.marks.insert_one(Progress(places[1], BEGINNING, BEGINNING).to_document())
         return (await backlog(database, now=NOW)).waiting
 
-    assert empty(counted) == 2
+    assert empty(counted) == 3
 
 
 def test_without_a_backlog_nothing_is_old(empty: Ask) -> None:

@@ -1,0 +1,122 @@
+"""How far the worker has come along the queue, and why no event is passed over.
+
+A settled event keeps its place: taking it off the index was two thirds of what settling it cost MongoDB (DECISIONS 48). So the
+worker does not see in the index what is left to do, and looks only where something can be.
+
+MongoDB gives an event its place as it begins to store it, by one clock for all senders that never goes back. The event can be read
+a moment later, when others behind it are there already. So the worker claims ahead of where it has come to, and looks again at
+what it has passed: soon, and once more when whoever is still storing there has long been refused.
+
+    recent       what health counts from: all but stragglers is settled up to here
+    settled_to   everything up to here that was acknowledged is settled, or released
+    closed_to    and everything that was stored within `CLOSED_S`, though nobody was told of it
+
+An event that took longer than `PROMPT_S` to be stored, or was there before, is looked up before it is acknowledged, and released
+where the worker has been (`EventStore`).
+"""
+
+from collections import deque
+from typing import Any, Final, NamedTuple
+
+from bson import Timestamp
+from pymongo.asynchronous.database import AsyncDatabase
+
+BEGINNING: Final = Timestamp(0, 1)
+"""Before the first place. MongoDB would take two zeros for "now"."""
+RECENT_S: Final = 2.0
+"""Almost every event can be read so soon after it got its place."""
+PROMPT_S: Final = 5.0
+"""An event that was stored faster is acknowledged without being looked up. In seconds of the sender's own clock."""
+SETTLED_S: Final = 3 * PROMPT_S
+"""After which the worker takes it that no such event is on its way any more. In seconds of the worker's own clock."""
+CLOSED_S: Final = 120.0
+
+_MARK: Final = "queue"
+
+
+class Progress(NamedTuple):
+    """Places in the queue, as they are stored."""
+
+    recent: Timestamp = BEGINNING
+    settled_to: Timestamp = BEGINNING
+    closed_to: Timestamp = BEGINNING
+
+    def to_document(self) -> dict[str, Any]:
+        """For the collection `marks`."""
+        return {"_id": _MARK, **self._asdict()}
+
+
+async def read_progress(database: AsyncDatabase[dict[str, Any]]) -> Progress:
+    found = await database["marks"].find_one({"_id": _MARK})
+    return Progress(**{name: found[name] for name in Progress._fields}) if found else Progress()
+
+
+class Place:
+    """Where the worker is, and what it has to look at again. `now` in seconds of a clock that is never set."""
+
+    def __init__(self, stored: Progress) -> None:
+        self.ahead = stored.settled_to
+        """Behind this, events are claimed in order of arrival."""
+        self._progress = self._stored = stored
+        self._times: deque[tuple[float, Timestamp]] = deque()
+
+    def next_look(self, *, now: float) -> "Look":
+        """When nothing that was claimed is unsettled."""
+        aims = (self._place_before(now - age) for age in (RECENT_S, SETTLED_S, CLOSED_S))
+        return Look(
+            Progress(*(max(old, min(aim, self.ahead)) for old, aim in zip(self._progress, aims, strict=True))),
+            self._progress,
+            self.ahead,
+        )
+
+    def looked(self, look: "Look", at: Timestamp, *, now: float) -> None:
+        """Nothing that waits is left there. `at`: MongoDB's time when it began, which is durable; `now`: a moment after that."""
+        self._progress = look.aim
+        self._times.append((now, at))
+        while len(self._times) > 1 and self._times[1][0] <= now - CLOSED_S:
+            self._times.popleft()
+
+    def claimed(self, last: Timestamp) -> None:
+        """All up to there is settled."""
+        self.ahead = max(self.ahead, last)
+
+    def stored(self, progress: Progress) -> None:
+        self._stored = progress
+
+    @property
+    def with_next_batch(self) -> Progress | None:
+        """What is to be stored with it."""
+        return None if self._progress == self._stored else self._progress
+
+    @property
+    def at_rest(self) -> Progress | None:
+        """What is to be stored without one: a place has come to where the worker is, as each does once after the last event."""
+        arrived = any(new == self.ahead != old for new, old in zip(self._progress, self._stored, strict=True))
+        return self._progress if arrived else None
+
+    def _place_before(self, moment: float) -> Timestamp:
+        """What MongoDB gave out no more after this moment."""
+        found = BEGINNING
+        for at, place in self._times:
+            if at > moment:
+                break
+            found = place
+        return found
+
+
+class Look(NamedTuple):
+    """What is looked at again, so that the progress comes from `since` to `aim`."""
+
+    aim: Progress
+    since: Progress
+    ahead: Timestamp
+
+    @property
+    def spans(self) -> list[tuple[Timestamp, Timestamp]]:
+        """Behind the one place, up to the other."""
+        spans = [
+            (self.aim.recent, self.ahead),
+            (self.since.settled_to, self.aim.settled_to),
+            (self.since.closed_to, self.aim.closed_to),
+        ]
+        return [(after, up_to) for after, up_to in spans if after < up_to]
