@@ -16,9 +16,9 @@ from structlog import get_logger
 
 from gateway.clock import pause
 from gateway.errors import LeaseLost
-from gateway.events.progress import BEGINNING, Place, Progress, read_progress
+from gateway.events.progress import BEGINNING, CLOSED_AT_ONCE, Place, Progress, read_progress
 from gateway.events.standing import RELEASED
-from gateway.events.store import newest_arrival, release_between, released, time_of, waiting
+from gateway.events.store import newest_arrival, place_behind, release_between, released, time_of, waiting
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
 from gateway.pipeline import Prepared, Processing
@@ -174,6 +174,10 @@ class Worker:
         look = self._place.next_look(now=_now())
         began_at = await time_of(self._database)
         looked_at = _now()
+        if look.since.closed_to < look.aim.closed_to:
+            look = look.closing_to(
+                await place_behind(self._events, look.since.closed_to, look.aim.closed_to, events_max=CLOSED_AT_ONCE)
+            )
         for after, up_to in look.spans:
             found = await release_between(self._database, after, up_to, seen_from=began_at, limit=self._batch_max)
             if found:

@@ -3,7 +3,10 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
+
+from pymongo.errors import DuplicateKeyError
 
 from gateway.audit.report import Report
 from gateway.audit.report import audit as audit_with_keys
@@ -137,7 +140,8 @@ class Booking:
 
     async def book(self, events: Iterable[Document], *, batch: int = 5) -> None:
         for event in events:
-            await self.database["events"].update_one({"_id": event["_id"]}, {"$setOnInsert": event}, upsert=True)
+            with suppress(DuplicateKeyError):
+                await self.database["events"].insert_one(event)
         await self.drain(batch=batch)
         await self._lease.release()
         self._processing = None

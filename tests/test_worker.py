@@ -11,7 +11,7 @@ from pymongo.errors import WriteConcernError
 
 from gateway.clock import system_clock
 from gateway.events import progress
-from gateway.events.progress import BEGINNING, Progress, read_progress
+from gateway.events.progress import Progress, read_progress
 from gateway.events.standing import RELEASED
 from gateway.events.store import newest_arrival, time_of
 from gateway.ledger.lease import Lease
@@ -198,8 +198,9 @@ def test_what_arrives_behind_a_stream_of_released_events_is_settled_too(mongo_ur
 def test_the_worker_says_how_far_it_has_come(
     mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When nothing comes any more, up to the last arrival; the next one begins there and looks at nothing before."""
-    for name, seconds in (("RECENT_S", 0.1), ("SETTLED_S", 0.2), ("CLOSED_S", 0.3)):
+    """When nothing comes any more, up to the last arrival. The next one begins there, and afterwards looks through all before."""
+    monkeypatch.setattr("gateway.worker.CLOSED_AT_ONCE", 4)
+    for name, seconds in (("RECENT_S", 0.1), ("SETTLED_S", 0.2), ("CLOSED_S", 1.2)):
         monkeypatch.setattr(progress, name, seconds)
 
     async def story(database: Database) -> None:
@@ -208,13 +209,16 @@ def test_the_worker_says_how_far_it_has_come(
         async with _working(database), asyncio.timeout(20):
             while await read_progress(database) != Progress(last, last, last):
                 await asyncio.sleep(0.05)
-        forgotten = transfer("forgotten", "alice", "bob", "1.00") | {"queue": BEGINNING}
-        await database["events"].insert_one(forgotten)
         await database["events"].insert_many(_payments(5, prefix="new"))
+        forgotten = [
+            {**event, "queue": Timestamp(1, 1 + n)} for n, event in enumerate(_payments(7, prefix="forgotten"))
+        ]
+        await database["events"].insert_many(forgotten)
         async with _working(database), asyncio.timeout(20):
-            while await database["events"].count_documents({"outcome": None}) > 1:
-                await asyncio.sleep(0.05)
-        assert await database["events"].find_one({"outcome": None}, {"tx_id": 1, "_id": 0}) == {"tx_id": "forgotten"}
+            while await database["events"].count_documents({"outcome": None}) > len(forgotten):
+                await asyncio.sleep(0.01)
+            assert await database["events"].count_documents({"outcome": None}) == len(forgotten)
+            await _until_settled(database)
 
     on_database(mongo_uri, database_name, story)
 

@@ -5,11 +5,12 @@ worker does not see in the index what is left to do, and looks only where someth
 
 MongoDB gives an event its place as it begins to store it, by one clock for all senders that never goes back. The event can be read
 a moment later, when others behind it are there already. So the worker claims ahead of where it has come to, and looks again at
-what it has passed: soon, and once more when whoever is still storing there has long been refused.
+what it has passed: soon, once more when whoever is still storing there has long been refused, and a last time, for which each
+writer begins at the beginning: so a restored backup, or a fault of ours, is looked through at every start.
 
     recent       what health counts from: all but stragglers is settled up to here
     settled_to   everything up to here that was acknowledged is settled, or released
-    closed_to    and everything that was stored within `CLOSED_S`, though nobody was told of it
+    closed_to    and everything else that was stored within `CLOSED_S`
 
 An event that took longer than `PROMPT_S` to be stored, or was there before, is looked up before it is acknowledged, and released
 where the worker has been (`EventStore`).
@@ -30,6 +31,8 @@ PROMPT_S: Final = 5.0
 SETTLED_S: Final = 3 * PROMPT_S
 """After which the worker takes it that no such event is on its way any more. In seconds of the worker's own clock."""
 CLOSED_S: Final = 120.0
+CLOSED_AT_ONCE: Final = 5_000
+"""Events of the last look that are gone through at once, in some 10 ms of MongoDB."""
 
 _MARK: Final = "queue"
 
@@ -57,7 +60,8 @@ class Place:
     def __init__(self, stored: Progress) -> None:
         self.ahead = stored.settled_to
         """Behind this, events are claimed in order of arrival."""
-        self._progress = self._stored = stored
+        self._stored = stored
+        self._progress = stored._replace(closed_to=BEGINNING)
         self._times: deque[tuple[float, Timestamp]] = deque()
 
     def next_look(self, *, now: float) -> "Look":
@@ -120,3 +124,7 @@ class Look(NamedTuple):
             (self.since.closed_to, self.aim.closed_to),
         ]
         return [(after, up_to) for after, up_to in spans if after < up_to]
+
+    def closing_to(self, place: Timestamp) -> "Look":
+        """With a shorter last look."""
+        return self._replace(aim=self.aim._replace(closed_to=place))

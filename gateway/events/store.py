@@ -213,6 +213,15 @@ async def release_between(
     return len(found)
 
 
+async def place_behind(
+    events: AsyncCollection[dict[str, Any]], after: Timestamp, up_to: Timestamp, *, events_max: int
+) -> Timestamp:
+    """So far that about so many events are in between, at most `up_to`."""
+    between = {"queue": {"$gt": after, "$lte": up_to}}
+    found = await events.find_one(between, {"_id": 0, "queue": 1}, sort=[("queue", ASCENDING)], skip=events_max)
+    return found["queue"] if found else up_to
+
+
 async def newest_arrival(events: AsyncCollection[dict[str, Any]]) -> Timestamp:
     """The place in the queue of the event that came last."""
     arrived = {"queue": {"$gt": BEGINNING, "$lt": RELEASED}}

@@ -108,12 +108,14 @@ def test_the_marks_come_to_rest() -> None:
 
 
 def test_nothing_is_looked_at_where_nothing_came() -> None:
-    """An idle worker asks MongoDB for no events but those ahead."""
+    """An idle worker asks MongoDB for no events but those ahead, once it has gone through all."""
     place = Place(Progress(at(5), at(5), at(5)))
+    looked_at = []
     for now in range(300):
         look = place.next_look(now=now)
-        assert look.spans == []
-        place.looked(look, at(5 + now), now=now)
+        looked_at += [(now, span) for span in look.spans]
+        place.looked(look, at(6 + now), now=now)
+    assert looked_at == [(CLOSED_S, (BEGINNING, at(5)))]
     assert place.at_rest is None
     assert place.ahead == at(5)
 
