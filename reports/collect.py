@@ -112,14 +112,14 @@ async def _unnarrowed(reading: Reading) -> list[Table]:
 
 
 async def _outlook(reading: Reading, flows: Flows) -> list[Table]:
-    """From the days before the period and those of it that are over."""
+    """From the days before the period and those of it that are over: whole ones, wherever in a day it begins and ends."""
     period = reading.asked.period
-    days = defaultdict(Flow, await read_history(reading) | flows.by_day)
+    days = defaultdict(Flow, flows.by_day | await read_history(reading))
     currencies = sorted({currency for currency, _ in days})
     today = period.local(reading.now).date()
-    last = min(period.days[-1], today - timedelta(days=1))
+    last = min(max(period.over, default=period.days[0] - timedelta(days=1)), today - timedelta(days=1))
     known = {key: flow for key, flow in days.items() if key[1] <= last}
-    return [outlook.anomalies(known, period, currencies, today), *outlook.forecasts(known, currencies, last)]
+    return [outlook.anomalies(known, [day for day in period.over if day <= last], currencies), *outlook.forecasts(known, currencies, last)]
 
 
 def _checks(reading: Reading, accounts: Table, flows: Flows, differing: int) -> tuple[Check, ...]:

@@ -20,7 +20,7 @@ _FIELDS: Final = ("gross", "refunded", "disputed", "paid_out", "transferred", "t
 
 
 async def read_history(reading: Reading) -> ByDay:
-    """The `DAYS` before the period, as far back as the ledger goes."""
+    """The `DAYS` before the period, as far back as the ledger goes; and its first day, whole, if the period began during it."""
     period = reading.asked.period
     days = await _days_before(reading, period)
     kept = {} if reading.asked.filtered else await _kept(reading, period.zone, days)
@@ -40,9 +40,11 @@ async def read_history(reading: Reading) -> ByDay:
 
 async def _days_before(reading: Reading, period: Period) -> list[date]:
     first = await reading.database["transactions"].find_one(reading.asked.transactions, {"at": 1}, sort=[("seq", 1)])
-    if first is None or first["at"] >= period.since:
+    begun = period.days[0]
+    last = begun if begun in period.over and period.midnight(begun) < period.since else begun - timedelta(days=1)
+    if first is None or first["at"] >= period.midnight(last + timedelta(days=1)):
         return []
-    began, last = period.local(first["at"]).date(), period.local(period.since).date() - timedelta(days=1)
+    began = period.local(first["at"]).date()
     began = max(began, last - timedelta(days=DAYS - 1))
     return [began + timedelta(days=number) for number in range((last - began).days + 1)]
 

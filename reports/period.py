@@ -46,6 +46,11 @@ class Period:
         first, last = self.local(self.since).date(), self.local(self.until - timedelta(milliseconds=1)).date()
         return tuple(first + timedelta(days=number) for number in range((last - first).days + 1))
 
+    @property
+    def over(self) -> tuple[date, ...]:
+        """Those of its days that end in it: only the first of them may have begun before it."""
+        return tuple(day for day in self.days if self.midnight(day + timedelta(days=1)) <= self.until)
+
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(zone_of(self.zone))
 

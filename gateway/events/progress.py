@@ -1,6 +1,6 @@
 """How far the worker has come along the queue, and why no event is passed over.
 
-A settled event keeps its place: taking it off the index was two thirds of what settling it cost MongoDB (DECISIONS 48). So the
+A settled event keeps its place: taking it off the index was two thirds of what settling it cost MongoDB (DECISIONS 42). So the
 worker does not see in the index what is left to do, and looks only where something can be.
 
 MongoDB gives an event its place as it begins to store it, by one clock for all senders that never goes back. The event can be read

@@ -174,6 +174,8 @@ class BoundedHttp(KeptAlive):
         if self._body_timer is not None:
             self._body_timer.cancel()
             self._body_timer = None
+        if self.cycle is not None:
+            self.cycle.more_body = False  # also of one that was answered before
         super().on_message_complete()
 
     def _head_size(self) -> int:
@@ -195,8 +197,8 @@ class BoundedHttp(KeptAlive):
 
     def on_response_complete(self) -> None:
         """Answered before the body came: what is left of it may not keep the connection for ever."""
-        if self.cycle is not None and self.cycle.more_body:
-            self.loop.call_later(self.head_timeout_s, self.transport.close)
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+            self.loop.call_later(self.head_timeout_s, self._give_up_rest, self.cycle)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -260,6 +262,10 @@ class BoundedHttp(KeptAlive):
 
     def _await_body(self, cycle: RequestResponseCycle) -> None:
         self._body_timer = self.loop.call_later(self.body_timeout_s, self._give_up_body, cycle)
+
+    def _give_up_rest(self, cycle: RequestResponseCycle) -> None:
+        if cycle.more_body:
+            self.transport.close()
 
     def _give_up_body(self, cycle: RequestResponseCycle) -> None:
         self._body_timer = None

@@ -10,7 +10,6 @@ from typing import Final
 from gateway.analysis.forecast import Forecast, forecast
 from gateway.insights.unusual import WEEKS, WEEKS_MIN, usual_and_spread
 from reports.flows import ByDay, Flow
-from reports.period import Period
 from reports.table import Builder, Kind, Table, columns, rate
 
 SPREADS: Final = 4
@@ -29,8 +28,8 @@ METHODS: Final = {
 }
 
 
-def anomalies(days: ByDay, period: Period, currencies: list[str], today: date) -> Table:
-    """Whole days of the period against the median of their weekday before them; `today` is not over and is left out."""
+def anomalies(days: ByDay, whole: list[date], currencies: list[str]) -> Table:
+    """These days, which are over, against the median of their weekday before them."""
     built = Builder(
         columns(
             ("day", "Day", Kind.DAY),
@@ -44,7 +43,7 @@ def anomalies(days: ByDay, period: Period, currencies: list[str], today: date) -
     )
     for currency in currencies:
         began = _first_day(days, currency)
-        for day in (each for each in period.days if each < today):
+        for day in whole:
             for name, title in MEASURES:
                 usual = _unusual(days, currency, day, name, began)
                 if usual is not None:

@@ -160,6 +160,20 @@ def test_a_body_that_was_not_waited_for_does_not_keep_the_connection() -> None:
     _with_peer(story, _hurried_application)
 
 
+def test_a_connection_whose_body_came_after_the_answer_serves_on() -> None:
+    """For longer than the rest of such a body may take: it came, so nothing is left to wait for."""
+
+    async def story(peer: Peer) -> None:
+        for _ in range(8):
+            peer[1].write(REQUEST[:-2])
+            assert (await peer[0].readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            peer[1].write(REQUEST[-2:])
+            await asyncio.sleep(HEAD_TIMEOUT_S / 3)
+            assert not peer[0].at_eof()
+
+    _with_peer(story, _hurried_application)
+
+
 async def _patient_application(scope: Scope, receive: Receive, send: Send) -> None:
     """Waits for the whole body, however long, and answers with the names of the headers that it saw."""
     while (await receive()).get("more_body"):
