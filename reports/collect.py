@@ -119,7 +119,10 @@ async def _outlook(reading: Reading, flows: Flows) -> list[Table]:
     today = period.local(reading.now).date()
     last = min(max(period.over, default=period.days[0] - timedelta(days=1)), today - timedelta(days=1))
     known = {key: flow for key, flow in days.items() if key[1] <= last}
-    return [outlook.anomalies(known, [day for day in period.over if day <= last], currencies), *outlook.forecasts(known, currencies, last)]
+    return [
+        outlook.anomalies(known, [day for day in period.over if day <= last], currencies),
+        *outlook.forecasts(known, currencies, last),
+    ]
 
 
 def _checks(reading: Reading, accounts: Table, flows: Flows, differing: int) -> tuple[Check, ...]:

@@ -198,10 +198,15 @@ def _refund_fault(payment: ProviderObject | None, refunded: int) -> str | None:
 
 
 def _check_called(payment: ProviderObject, refunded: int, family: Sequence[ProviderObject], findings: Findings) -> None:
+    findings.checked("I8")
+    running = sum(child.kind == "dispute" and child.state in DISPUTE_RUNS for child in family)
+    if payment.disputes_open != running:
+        why = f"is said to have {payment.disputes_open} disputes, {running} of its disputes stand"
+        findings.broken("I8", Broken("objects", payment.key, why))
+        return
     if payment.state not in AFTER_CAPTURE:
         return
-    findings.checked("I8")
-    if any(child.kind == "dispute" and child.state in DISPUTE_RUNS for child in family):
+    if running:
         due = "DISPUTED"
     elif refunded:
         due = "REFUNDED" if refunded >= payment.amount_minor else "PARTIALLY_REFUNDED"

@@ -77,6 +77,7 @@ class ProviderObject:
     currency: str
     amount_minor: int
     refunded_minor: int
+    disputes_open: int
     wallet: str | None
     parent: str | None
 
@@ -128,6 +129,7 @@ def read_object(document: Document) -> ProviderObject:
         currency=_text(document, "currency"),
         amount_minor=_whole(document, "amount_minor"),
         refunded_minor=_whole(document, "refunded_minor"),
+        disputes_open=_whole(document, "disputes_open"),
         wallet=_text_or_none(document, "wallet"),
         parent=_text_or_none(document, "parent"),
     )

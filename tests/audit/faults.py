@@ -212,6 +212,12 @@ FAULTS = (
     Fault("a hold is released twice", hold_released_twice, ["I6"], "razorpay:payout_done:pout_3"),
     Fault("a hold never ends", hold_never_ends, ["I6"], "state"),
     Fault(
+        "a dispute that nobody counts",
+        edit("objects", "razorpay:payment:pay_2", {"$set": {"disputes_open": 0}}),
+        ["I8"],
+        "razorpay:payment:pay_2",
+    ),
+    Fault(
         "a refund is forgotten",
         edit("objects", "razorpay:payment:pay_1", {"$set": {"refunded_minor": 0}}),
         ["I7"],
