@@ -75,9 +75,8 @@ async def read_history(database: Database, *, delay_days: int, now: datetime) ->
     """Replay everything that is stored. Raises `BadModel` when nothing is labelled, or nothing has matured.
 
     The training window ends `delay_days` before the test week begins: the time to dispute its payments was over by then, so their
-    labels were known. Their `known_at` is not asked for. Of the payments just before the test week it would let through the frauds
-    alone, for those are known within days and the others after the delay; and it would take out old frauds whose dispute was
-    decided lately, for it moves with each step of a dispute."""
+    labels were known. Their `known_at` is not asked for: of the payments just before the test week it would let through the frauds
+    alone, for those are known within days and the others after the delay."""
     labels = await labels_known(database, now=now)
     if not labels:
         raise BadModel(

@@ -2,9 +2,9 @@
 
     labels: {_id: the payment's key, event_id, wallet, counterparty, currency, amount_minor, occurred_at, label, known_at, why}
 
-The label stands at the original payment's time, and `known_at` is when it could be known: what a training at some moment may
-use. `why` is "matured" or the dispute's last state ("dispute_open", "dispute_lost", "dispute_won", …). A dispute after the
-payment matured flips it; one that is won or withdrawn by the payer flips it back, unless another one runs.
+The label stands at the original payment's time, and `known_at` is when it could be known: a 1 since its first dispute, a 0 since
+the last one ended. `why` is "matured" or the dispute's last state ("dispute_open", "dispute_lost", "dispute_won", …). A dispute
+after the payment matured flips it; one that is won or withdrawn by the payer flips it back, unless another one runs.
 
 It follows the ledger by its numbers, beside the writer: two marks, of disputes read and of captures matured. The work is done
 inside MongoDB, a bounded piece a turn, and writing a piece twice changes nothing; so it may be cut off anywhere.
@@ -33,6 +33,28 @@ busy, for then a turn takes longer. What is due waits; a label is in no hurry.""
 IDLE_S: Final = 2.0
 QUIET: Final = "matured"
 """The `why` of a label that no dispute gave, but time without one."""
+_CHANGED: Final[list[dict[str, Any]]] = [
+    {
+        "$replaceWith": {
+            "$mergeObjects": [
+                "$$ROOT",
+                "$$new",
+                {
+                    "known_at": {
+                        "$switch": {
+                            "branches": [
+                                {"case": {"$ne": ["$label", "$$new.label"]}, "then": "$$new.known_at"},
+                                {"case": "$label", "then": {"$min": ["$known_at", "$$new.known_at"]}},
+                            ],
+                            "default": {"$max": ["$known_at", "$$new.known_at"]},
+                        }
+                    }
+                },
+            ]
+        }
+    }
+]
+"""A label that stays what it was has been known before: a 1 from the first step on, a 0 from the last."""
 _DISPUTES: Final = "labels_disputes"
 _MATURED: Final = "labels_matured"
 
@@ -75,24 +97,27 @@ async def _read_disputes(database: Database) -> bool:
     if last <= read:
         return False
     moved = {"seq": {"$gt": read, "$lte": last}, "object": {"$regex": "^[^:]+:dispute:"}}
-    known_at: dict[str, datetime] = {}
+    began: dict[str, datetime] = {}
+    ended: dict[str, datetime] = {}
     async for transaction in database["transactions"].find(moved, {"object": 1, "at": 1}).sort("seq", ASCENDING):
-        known_at[transaction["object"]] = transaction["at"]
-    disputes = await _objects(database, list(known_at), {"parent": 1, "state": 1})
+        began.setdefault(transaction["object"], transaction["at"])
+        ended[transaction["object"]] = transaction["at"]
+    disputes = await _objects(database, list(ended), {"parent": 1, "state": 1})
     payments = await _objects(
         database, [each["parent"] for each in disputes.values() if each["parent"]], {"disputes_open": 1}
     )
-    for key, dispute in sorted(disputes.items(), key=lambda item: known_at[item[0]]):
+    for key, dispute in sorted(disputes.items(), key=lambda item: ended[item[0]]):
         payment = payments.get(dispute["parent"])
         if payment is None:
             continue
+        label = int(payment["disputes_open"] > 0)
         told = {
-            "label": int(payment["disputes_open"] > 0),
-            "known_at": known_at[key],
+            "label": label,
+            "known_at": began[key] if label else ended[key],
             "why": f"dispute_{dispute['state'].lower()}",
         }
         captured = {"object": dispute["parent"], "kind": "capture"}
-        await _merge(database, captured, {name: {"$literal": value} for name, value in told.items()}, "merge")
+        await _merge(database, captured, {name: {"$literal": value} for name, value in told.items()}, _CHANGED)
     await _set_mark(database, _DISPUTES, last)
     return last == read + PIECE
 
@@ -112,7 +137,9 @@ async def _mature(database: Database, delay: timedelta, now: datetime) -> bool:
     return bool(last["seq"] == matured + PIECE)
 
 
-async def _merge(database: Database, captured: Mapping[str, Any], told: Mapping[str, Any], when_matched: str) -> None:
+async def _merge(
+    database: Database, captured: Mapping[str, Any], told: Mapping[str, Any], when_matched: str | list[dict[str, Any]]
+) -> None:
     """Write labels of these captures, each with what its insight knows. All of it happens in MongoDB."""
     insight = {"from": "insights", "localField": "event_id", "foreignField": "_id", "as": "insight"}
     first = {"$first": "$insight"}

@@ -136,6 +136,34 @@ def test_a_won_dispute_leaves_the_label_while_another_one_runs(mongo_uri: str, d
     assert on_database(mongo_uri, database_name, story) == [1, 0]
 
 
+@pytest.mark.parametrize("pieces", [1, 1_000])
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_label_is_known_from_the_first_step_that_made_it_so(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch, pieces: int, follows: bool
+) -> None:
+    """A lost dispute was held against its shop when it was opened, and one that was won is forgiven when it is; whether the pass
+    follows or comes later, and however often."""
+    monkeypatch.setattr(labels_module, "PIECE", pieces)
+
+    async def story(database: Database) -> dict[str, datetime]:
+        await Booking(database).book([captured(number) for number in (1, 2)])
+        for day, events in (
+            (1, [disputed("created", n=1), disputed("created", "disp_2", of="pay_2", n=1)]),
+            (2, [disputed("lost", n=2), disputed("won", "disp_2", of="pay_2", n=2)]),
+        ):
+            await Booking(database, now=NOW + day * 86_400).book(events, batch=1)
+            if follows:
+                await labelled(database, at=NOW + day * 86_400, days=30)
+        for _ in range(2):
+            found = await labelled(database, at=NOW + 3 * 86_400, days=30)
+            await database["marks"].delete_many({})
+        return {key: each["known_at"] for key, each in found.items()}
+
+    known_at = on_database(mongo_uri, database_name, story)
+    assert known_at["razorpay:payment:pay_1"] < utc(NOW + 1.1 * 86_400)
+    assert known_at["razorpay:payment:pay_2"] >= utc(NOW + 2 * 86_400)
+
+
 async def _several(database: Database, events: Sequence[Document]) -> dict[str, tuple[int, str]]:
     await Booking(database).book([captured(number) for number in range(1, 5)])
     await Booking(database).book(events, batch=1)
