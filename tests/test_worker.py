@@ -223,24 +223,21 @@ def test_the_worker_says_how_far_it_has_come(
     on_database(mongo_uri, database_name, story)
 
 
-def test_a_batch_with_an_event_that_is_not_there_any_more_is_refused(mongo_uri: str, database_name: str) -> None:
-    """Its money would move and no outcome be stored: it is read again, and the others are settled."""
+def test_a_batch_is_refused_when_one_of_its_events_was_moved_meanwhile(mongo_uri: str, database_name: str) -> None:
+    """Its money would move and its outcome be stored with another: all is read again, and each is settled once."""
 
-    class Deletes(LedgerStore):
-        deleted = False
+    class MovesOne(LedgerStore):
+        moved = False
 
         async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
-            if not Deletes.deleted:
-                Deletes.deleted = True
-                await database_of(self)["events"].update_one({"tx_id": "t3"}, {"$set": {"queue": RELEASED}})
+            if not MovesOne.moved:
+                MovesOne.moved = True
+                await self._database["events"].update_one({"tx_id": "t3"}, {"$set": {"queue": RELEASED}})
             await super().atomic(writes, next_seq=next_seq)
-
-    def database_of(ledger: LedgerStore) -> Database:
-        return ledger._database
 
     async def story(database: Database) -> None:
         await database["events"].insert_many(_payments(8))
-        async with _working(database, store=Deletes):
+        async with _working(database, store=MovesOne):
             await _until_settled(database)
         assert await _balance(database, "bob") == 800
         assert await database["events"].distinct("outcome") == ["applied"]
