@@ -67,6 +67,7 @@ def test_a_replay_moves_no_money_twice(gateway: RunningGateway, provider: Provid
     answer = provider.send(signed("stripe", stripe_captured(900, payment=payment, wallet=wallet)), wait=True)
     event_id = answer.json()["event_id"]
     before = provider.event(answer)
+    del before["queue"]  # whoever is released gives its place up
     assert "--ignore-seen" in _refused(gateway, "replay", event_id)
     assert "--ignore-seen" in _refused(gateway, "retry", event_id)
     assert _acts(provider, event_id) == []
