@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import time
 
 Clock = Callable[[], float]
@@ -12,6 +13,7 @@ Clock = Callable[[], float]
 system_clock: Clock = time
 
 
+@lru_cache(maxsize=64)  # most times are asked for again at once: a batch has one, an event and what comes of it another
 def utc(unix_s: float) -> datetime:
     """The aware UTC datetime of a unix time, cut to milliseconds, which is what MongoDB keeps."""
     moment = datetime.fromtimestamp(unix_s, UTC)
