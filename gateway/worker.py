@@ -5,8 +5,9 @@ before its outcome is stored with its effects.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
+from math import inf
 from typing import Any, Final
 
 from bson import Timestamp
@@ -18,7 +19,15 @@ from gateway.clock import pause
 from gateway.errors import LeaseLost
 from gateway.events.progress import BEGINNING, CLOSED_AT_ONCE, Place, Progress, read_progress
 from gateway.events.standing import RELEASED
-from gateway.events.store import newest_arrival, place_behind, release_between, released, time_of, waiting
+from gateway.events.store import (
+    newest_arrival,
+    place_behind,
+    release_between,
+    released,
+    time_of,
+    waiting,
+    waits_between,
+)
 from gateway.ledger.lease import Lease
 from gateway.monitoring.metrics import BATCH_EVENTS, BATCH_SECONDS
 from gateway.pipeline import Prepared, Processing
@@ -32,13 +41,17 @@ IDLE_S_MAX: Final = 0.15
 """A few looks a second cost an idle machine nothing that is felt, fifty did."""
 GATHER_S: Final = 0.01
 """After a small batch: a transaction costs some milliseconds whatever its size, so a few more events may join the next."""
+RETRY_S: Final = 0.05
 RETRY_S_MAX: Final = 5.0
+"""Twice as long each time, until the worker has worked for longer than this."""
 BESIDE_ARRIVALS: Final = 250
 """Events of a batch while webhooks arrive. MongoDB calls no insert durable while it commits a transaction that began before it, so
 some senders wait longer for large ones; but each event of a batch of 100 costs the processors a third more than one of 500, and
 what the senders lack most on a busy machine is a processor."""
 AHEAD_MAX: Final = 50
 """Batches claimed by arrival before the queue is looked at again for what came late or was released."""
+STEPPED_OVER: Final = 20_000
+"""Settled events that are stepped over at once, in some 40 ms of MongoDB."""
 LOOK_BACK_S: Final = 0.5
 """Between two looks at what stands where it has been claimed already. Each reads some seconds of events again."""
 
@@ -62,44 +75,58 @@ class Worker:
         self._batch_max = batch_max
         self._lease_s = lease_s
         self._newest_arrival = BEGINNING
-        self._place = Place(Progress())
+        self._place = Place()
         self._look_back_at = 0.0
         self.is_idle = True
         """Nothing has come for a while, or another one is the writer."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Acquire, work, and stand by again when the lease is lost."""
-        retry_s = 0.05
+        retry_s, began_at = RETRY_S, inf
         while not stop.is_set():
             try:
                 if await self._lease.acquire(stop):
                     log.info("lease_acquired", epoch=self._lease.epoch)
-                    await self._start()
-                    retry_s = 0.05
+                    await self._kept(self._take_up())
+                    began_at = _now()
                     await self._work(stop)
                     await self._lease.release()
             except LeaseLost:
                 log.warning("lease_lost", epoch=self._lease.epoch)
             except PyMongoError as failure:
+                retry_s = RETRY_S if _now() - began_at > RETRY_S_MAX else min(retry_s * 2, RETRY_S_MAX)
+                began_at = inf
                 log.warning(
                     "store_failed", error=type(failure).__name__, code=getattr(failure, "code", None), retry_s=retry_s
                 )
                 await pause(stop, retry_s)
-                retry_s = min(retry_s * 2, RETRY_S_MAX)
 
-    async def _start(self) -> None:
+    async def _kept(self, starting: Coroutine[Any, Any, None]) -> None:
         """Take up what is stored, which may take longer than a lease lasts: it is renewed meanwhile, or a standby would take it,
         begin in its turn, and lose it again."""
-        starting = asyncio.create_task(self._processing.start())
+        task = asyncio.create_task(starting)
         try:
-            while not (await asyncio.wait([starting], timeout=self._lease_s / 3))[0]:
+            while not (await asyncio.wait([task], timeout=self._lease_s / 3))[0]:
                 await self._lease.renew()
-            await starting
+            await task
         finally:
-            starting.cancel()
-            await _ended(starting)
-        self._place = Place(await read_progress(self._database))
+            task.cancel()
+            await _ended(task)
+
+    async def _take_up(self) -> None:
+        await self._processing.start()
+        self._place.take_up(await read_progress(self._database), now=await time_of(self._database))
+        await self._step_over()
         self._look_back_at = 0.0
+
+    async def _step_over(self) -> None:
+        """Up to the first event that waits. There may be many settled ones before it, and no look ahead may have to read all."""
+        newest = min(await newest_arrival(self._events), await time_of(self._database))
+        while (ahead := self._place.ahead) < newest:
+            up_to = await place_behind(self._events, ahead, newest, events_max=STEPPED_OVER)
+            if await waits_between(self._events, ahead, up_to):
+                break
+            self._place.claimed(up_to)
 
     async def _work(self, stop: asyncio.Event) -> None:
         renewed_at = _now()
@@ -108,7 +135,7 @@ class Worker:
             settled = await self._drain(stop)
             if settled:
                 renewed_at = _now()
-            elif progress := self._place.at_rest:
+            elif progress := self._place.without_batch:
                 await self._processing.tell(progress)
                 self._place.stored(progress)
                 renewed_at = _now()
@@ -211,11 +238,15 @@ class Worker:
         return self._newest_arrival > before
 
     async def _carefully(self) -> None:
-        """One batch from the beginning of the queue, halved around what cannot be settled."""
-        await self._start()
-        await self._look_back()
-        again = await released(self._events, self._batch_max)
-        await self._processing.process(again or (await self._read(after=self._place.ahead, look=True))[0])
+        """What was released, and the first that wait ahead, halved around what cannot be settled."""
+        await self._kept(self._processing.start())
+        for batch in (
+            await released(self._events, self._batch_max),
+            await waiting(self._events, self._batch_max, after=self._place.ahead),
+        ):
+            if batch:
+                await self._processing.process(batch)
+        await self._step_over()
 
 
 class _Writing:

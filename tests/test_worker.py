@@ -223,7 +223,55 @@ def test_the_worker_says_how_far_it_has_come(
     on_database(mongo_uri, database_name, story)
 
 
-def test_a_batch_is_refused_when_one_of_its_events_was_moved_meanwhile(mongo_uri: str, database_name: str) -> None:
+def test_a_worker_that_is_refused_batches_remembers_where_it_is(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a fault now and then would keep it from believing that anything is settled, and each look would begin further back."""
+    monkeypatch.setattr(progress, "SETTLED_S", 1.5)
+
+    async def story(database: Database) -> None:
+        async with _working(database), asyncio.timeout(30):
+            await database["events"].insert_many(_payments(5))
+            first = await newest_arrival(database["events"])
+            number = 0
+            while (await read_progress(database)).settled_to < first:
+                await database["events"].insert_one(poisoned(transfer(f"p{number}", "alice", "bob", "1.00")))
+                number += 1
+                await _until_settled(database)
+                await asyncio.sleep(0.3)
+        assert number > 3
+
+    on_database(mongo_uri, database_name, story)
+
+
+def test_a_worker_without_marks_steps_over_what_is_settled(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece at a time, up to the first event that waits; then it looks at no settled one again."""
+    monkeypatch.setattr("gateway.worker.STEPPED_OVER", 7)
+
+    async def story(database: Database) -> None:
+        events = [{**event, "outcome": "applied"} for event in _payments(40)]
+        del events[25]["outcome"]
+        await database["events"].insert_many(events)
+        places = await database["events"].distinct("queue")
+        worker = _worker(database, Lease(database, lease_s=5), lease_s=5, analyse=False)
+        async with _running(worker):
+            await _until_settled(database)
+        assert worker._place.ahead == places[25]
+        worker = _worker(database, Lease(database, lease_s=5), lease_s=5, analyse=False)
+        async with _running(worker), asyncio.timeout(20):
+            while worker._place.ahead != places[-1]:
+                await asyncio.sleep(0.02)
+        assert await _balance(database, "bob") == 100
+
+    on_database(mongo_uri, database_name, story)
+
+
+@pytest.mark.parametrize("moved", ["t3", "down_1"], ids=["as most ended", "as few ended"])
+def test_a_batch_is_refused_when_one_of_its_events_was_moved_meanwhile(
+    mongo_uri: str, database_name: str, moved: str
+) -> None:
     """Its money would move and its outcome be stored with another: all is read again, and each is settled once."""
 
     class MovesOne(LedgerStore):
@@ -232,15 +280,15 @@ def test_a_batch_is_refused_when_one_of_its_events_was_moved_meanwhile(mongo_uri
         async def atomic(self, writes: Sequence[Writes], *, next_seq: int) -> None:
             if not MovesOne.moved:
                 MovesOne.moved = True
-                await self._database["events"].update_one({"tx_id": "t3"}, {"$set": {"queue": RELEASED}})
+                await self._database["events"].update_one({"tx_id": moved}, {"$set": {"queue": RELEASED}})
             await super().atomic(writes, next_seq=next_seq)
 
     async def story(database: Database) -> None:
-        await database["events"].insert_many(_payments(8))
+        await database["events"].insert_many([*_payments(8), razorpay("payment.downtime.started", "down_1", 1)])
         async with _working(database, store=MovesOne):
             await _until_settled(database)
         assert await _balance(database, "bob") == 800
-        assert await database["events"].distinct("outcome") == ["applied"]
+        assert await database["events"].distinct("outcome") == ["applied", "ignored"]
         assert await database["events"].count_documents({"queue": RELEASED}) == 0
 
     on_database(mongo_uri, database_name, story)

@@ -57,12 +57,19 @@ async def read_progress(database: AsyncDatabase[dict[str, Any]]) -> Progress:
 class Place:
     """Where the worker is, and what it has to look at again. `now` in seconds of a clock that is never set."""
 
-    def __init__(self, stored: Progress) -> None:
-        self.ahead = stored.settled_to
+    def __init__(self) -> None:
+        self.ahead = BEGINNING
         """Behind this, events are claimed in order of arrival."""
-        self._stored = stored
-        self._progress = stored._replace(closed_to=BEGINNING)
+        self._progress = self._stored = Progress()
         self._times: deque[tuple[float, Timestamp]] = deque()
+
+    def take_up(self, stored: Progress, *, now: Timestamp) -> None:
+        """Go on from what is stored, which another writer may have told. What was found out before stays true. `now`: MongoDB's
+        time; marks beyond it are of another MongoDB, whose clock was ahead, and what comes from now on would be before them."""
+        self._stored = stored
+        credible = Progress(*(min(mark, now) for mark in stored))._replace(closed_to=BEGINNING)
+        self._progress = Progress(*map(max, self._progress, credible))
+        self.ahead = max(self.ahead, self._progress.settled_to)
 
     def next_look(self, *, now: float) -> "Look":
         """When nothing that was claimed is unsettled."""
@@ -93,10 +100,12 @@ class Place:
         return None if self._progress == self._stored else self._progress
 
     @property
-    def at_rest(self) -> Progress | None:
-        """What is to be stored without one: a place has come to where the worker is, as each does once after the last event."""
-        arrived = any(new == self.ahead != old for new, old in zip(self._progress, self._stored, strict=True))
-        return self._progress if arrived else None
+    def without_batch(self) -> Progress | None:
+        """What is to be stored when none comes, so that whoever looks an event up knows where the worker has been. The last look,
+        which may go on for hours, is told of when it has come to where the worker is."""
+        now, told = self._progress, self._stored
+        moved = now[:2] != told[:2] or now.closed_to == self.ahead != told.closed_to
+        return now if moved else None
 
     def _place_before(self, moment: float) -> Timestamp:
         """What MongoDB gave out no more after this moment."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import pymongo
 from bson import Timestamp
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -32,6 +33,8 @@ BACK_TO_THE_QUEUE: Final = {
     "$set": {"queue": RELEASED},
     "$unset": {"awaits": "", "outcome": "", "reason": "", "settled_at": ""},
 }
+MIGRATED_S_MAX: Final = 600.0
+"""For all that waits in a store of an older version."""
 _OF_A_PERSON: Final = frozenset({"parked", "rejected"})
 _FORMER_INDEXES: Final = ("awaits_1", "stuck")
 
@@ -67,7 +70,8 @@ def settled(fields: Mapping[str, Any], *, was_released: bool) -> dict[str, Any]:
 async def ensure_standings(events: AsyncCollection[dict[str, Any]]) -> None:
     """Stores made by a version that had an index for each condition: their parked and rejected events get their standing. And
     by one that gave out places by the senders' clocks, and took what was settled off the queue: what waits there is released."""
-    await events.update_many({"queue": {"$type": "number"}}, {"$set": {"queue": RELEASED}})
+    with pymongo.timeout(MIGRATED_S_MAX):
+        await events.update_many({"queue": {"$type": "number"}}, {"$set": {"queue": RELEASED}})
     if not await still_there(events, _FORMER_INDEXES):
         return
     time = {"$dateToString": {"date": "$settled_at", "format": "%Y-%m-%dT%H:%M:%S.%L+00:00"}}

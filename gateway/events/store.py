@@ -222,6 +222,11 @@ async def place_behind(
     return found["queue"] if found else up_to
 
 
+async def waits_between(events: AsyncCollection[dict[str, Any]], after: Timestamp, up_to: Timestamp) -> bool:
+    """Whether an event waits behind the one place and up to the other."""
+    return bool(await _claimed(events, {"$gt": after, "$lte": up_to}, 1))
+
+
 async def newest_arrival(events: AsyncCollection[dict[str, Any]]) -> Timestamp:
     """The place in the queue of the event that came last."""
     arrived = {"queue": {"$gt": BEGINNING, "$lt": RELEASED}}

@@ -29,6 +29,12 @@ class Store:
         return sorted(tenth for tenth in there if after < at(tenth) <= up_to)
 
 
+def started(store: Store) -> Place:
+    place = Place()
+    place.take_up(store.marks, now=at(store.now))
+    return place
+
+
 def work(store: Store, place: Place, batch: int) -> None:
     """As the worker does it: look back, claim ahead, and keep the marks."""
     look = place.next_look(now=store.now / 10)
@@ -40,7 +46,7 @@ def work(store: Store, place: Place, batch: int) -> None:
         store.settled.update(claimed)
         place.claimed(at(claimed[-1]))
     else:
-        told = place.at_rest
+        told = place.without_batch
     if told:
         store.marks = told
         place.stored(told)
@@ -59,10 +65,10 @@ def test_no_event_is_passed_over(
 ) -> None:
     """The worker rests or is started anew at any moment; each event can be read at some time within `CLOSED_S` of its place."""
     store = Store(events)
-    place = Place(store.marks)
+    place = started(store)
     for store.now in range(0, 4_000, 5):
         if store.now in restarts_at:
-            place = Place(store.marks)
+            place = started(store)
         if store.now not in idle_at:
             work(store, place, batch)
     assert store.settled == {tenth for tenth, _ in events}
@@ -74,7 +80,7 @@ def test_a_prompt_event_is_settled_where_reports_believe_it(monkeypatch: pytest.
 
     def unsettled() -> int:
         store = Store(list(events))
-        place = Place(store.marks)
+        place = started(store)
         passed = 0
         for store.now in range(0, 700, 5):
             work(store, place, 3)
@@ -87,39 +93,50 @@ def test_a_prompt_event_is_settled_where_reports_believe_it(monkeypatch: pytest.
 
 
 def test_the_marks_come_to_rest() -> None:
-    """Each is stored once when it has come to the last event, and then no more."""
-    store = Store([(0, 1)])
-    place = Place(store.marks)
+    """Each is told of as it moves, the last one when it has come to the last event; and then no more."""
+    events = [(tenth, 1) for tenth in range(0, 100, 5)]
+    store = Store(events)
+    place = started(store)
     told = []
-    for store.now in range(0, 2_000, 5):
+    for store.now in range(0, 3_000, 5):
         before = store.marks
         work(store, place, 10)
         if store.marks != before:
             told.append((store.now / 10, store.marks))
-    last = at(0)
-    assert [marks for _, marks in told] == [
-        Progress(last),
-        Progress(last, last),
-        Progress(last, last, last),
-    ]
-    assert [RECENT_S <= when < RECENT_S + 2 for when, _ in told[:1]] == [True]
-    assert told[1][0] >= SETTLED_S
-    assert told[2][0] >= CLOSED_S
+    last = at(95)
+    assert told[-1][1] == Progress(last, last, last)
+    assert CLOSED_S <= told[-1][0] - 9.5 < CLOSED_S + 2
+    assert [marks.closed_to for _, marks in told[:-1]] == [BEGINNING] * (len(told) - 1)
+    first = {name: next(when for when, marks in told if getattr(marks, name) == last) for name in Progress._fields}
+    assert RECENT_S <= first["recent"] - 9.5 < RECENT_S + 2
+    assert SETTLED_S <= first["settled_to"] - 9.5 < SETTLED_S + 2
 
 
 def test_nothing_is_looked_at_where_nothing_came() -> None:
     """An idle worker asks MongoDB for no events but those ahead, once it has gone through all."""
-    place = Place(Progress(at(5), at(5), at(5)))
+    place = started(Store([], now=6, marks=Progress(at(5), at(5), at(5))))
     looked_at = []
     for now in range(300):
         look = place.next_look(now=now)
         looked_at += [(now, span) for span in look.spans]
         place.looked(look, at(6 + now), now=now)
     assert looked_at == [(CLOSED_S, (BEGINNING, at(5)))]
-    assert place.at_rest is None
+    assert place.without_batch is None
     assert place.ahead == at(5)
 
 
 def test_the_first_worker_begins_at_the_beginning() -> None:
     """Nothing is stored of it yet."""
-    assert Place(Progress()).ahead == BEGINNING
+    assert started(Store([])).ahead == BEGINNING
+
+
+def test_what_another_writer_told_is_believed_up_to_the_present() -> None:
+    """The further of both; but no mark of a MongoDB whose clock was ahead, before which all that comes now would stand."""
+    place = Place()
+    place.take_up(Progress(at(40), at(30), at(20)), now=at(50))
+    assert (place.ahead, place.without_batch) == (at(30), None)
+    place.take_up(Progress(at(20), at(10), at(5)), now=at(50))
+    assert (place.ahead, place.without_batch) == (at(30), Progress(at(40), at(30), BEGINNING))
+    place = Place()
+    place.take_up(Progress(at(90), at(80), at(20)), now=at(50))
+    assert (place.ahead, place.without_batch) == (at(50), Progress(at(50), at(50), BEGINNING))
