@@ -17,7 +17,7 @@ from structlog import get_logger
 
 from gateway.clock import pause
 from gateway.errors import LeaseLost
-from gateway.events.progress import BEGINNING, CLOSED_AT_ONCE, Place, Progress, read_progress
+from gateway.events.progress import AT_ONCE, BEGINNING, Place, Progress, read_progress
 from gateway.events.standing import RELEASED
 from gateway.events.store import (
     newest_arrival,
@@ -201,10 +201,11 @@ class Worker:
         look = self._place.next_look(now=_now())
         began_at = await time_of(self._database)
         looked_at = _now()
-        if look.since.closed_to < look.aim.closed_to:
-            look = look.closing_to(
-                await place_behind(self._events, look.since.closed_to, look.aim.closed_to, events_max=CLOSED_AT_ONCE)
-            )
+        for mark, events_max in AT_ONCE.items():
+            after, up_to = getattr(look.since, mark), getattr(look.aim, mark)
+            if after < up_to:
+                place = await place_behind(self._events, after, up_to, events_max=events_max)
+                look = look.only_to(**{mark: place})
         for after, up_to in look.spans:
             found = await release_between(self._database, after, up_to, seen_from=began_at, limit=self._batch_max)
             if found:
@@ -231,10 +232,7 @@ class Worker:
 
     async def _arriving(self) -> bool:
         """Whether an event was stored since the last look."""
-        before, self._newest_arrival = (
-            self._newest_arrival,
-            await newest_arrival(self._events),
-        )
+        before, self._newest_arrival = self._newest_arrival, await newest_arrival(self._events)
         return self._newest_arrival > before
 
     async def _carefully(self) -> None:

@@ -199,7 +199,7 @@ def test_the_worker_says_how_far_it_has_come(
     mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When nothing comes any more, up to the last arrival. The next one begins there, and afterwards looks through all before."""
-    monkeypatch.setattr("gateway.worker.CLOSED_AT_ONCE", 4)
+    monkeypatch.setattr("gateway.worker.AT_ONCE", {"settled_to": 9, "closed_to": 4})
     for name, seconds in (("RECENT_S", 0.1), ("SETTLED_S", 0.2), ("CLOSED_S", 1.2)):
         monkeypatch.setattr(progress, name, seconds)
 

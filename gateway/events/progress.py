@@ -31,8 +31,9 @@ PROMPT_S: Final = 5.0
 SETTLED_S: Final = 3 * PROMPT_S
 """After which the worker takes it that no such event is on its way any more. In seconds of the worker's own clock."""
 CLOSED_S: Final = 120.0
-CLOSED_AT_ONCE: Final = 5_000
-"""Events of the last look that are gone through at once, in some 10 ms of MongoDB."""
+AT_ONCE: Final = {"settled_to": 50_000, "closed_to": 5_000}
+"""Events that one look goes through to move these, in some 100 and 10 ms of MongoDB; the first is seldom reached. A store that has
+lost its marks is looked through in such pieces."""
 
 _MARK: Final = "queue"
 
@@ -126,14 +127,14 @@ class Look(NamedTuple):
 
     @property
     def spans(self) -> list[tuple[Timestamp, Timestamp]]:
-        """Behind the one place, up to the other."""
+        """Behind the one place, up to the other. What is recent is not known before the worker has worked for a while."""
         spans = [
-            (self.aim.recent, self.ahead),
+            (self.aim.recent if self.aim.recent > BEGINNING else self.ahead, self.ahead),
             (self.since.settled_to, self.aim.settled_to),
             (self.since.closed_to, self.aim.closed_to),
         ]
         return [(after, up_to) for after, up_to in spans if after < up_to]
 
-    def closing_to(self, place: Timestamp) -> "Look":
-        """With a shorter last look."""
-        return self._replace(aim=self.aim._replace(closed_to=place))
+    def only_to(self, **places: Timestamp) -> "Look":
+        """With a nearer aim for the marks of these names."""
+        return self._replace(aim=self.aim._replace(**places))
