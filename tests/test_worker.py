@@ -148,8 +148,11 @@ async def _passed(database: Database) -> list[Document]:
     return [{**event, "queue": Timestamp(place.time, place.inc + n)} for n, event in enumerate(_payments(12))]
 
 
-def test_an_event_that_is_stored_late_is_found(mongo_uri: str, database_name: str) -> None:
+def test_an_event_that_is_stored_late_is_found(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MongoDB gave it its place, and was held up before it could be read: by the looks at what was passed."""
+    monkeypatch.setattr(progress, "SETTLED_S", 1.5)
 
     async def story(database: Database) -> None:
         async with _working(database):
@@ -162,8 +165,11 @@ def test_an_event_that_is_stored_late_is_found(mongo_uri: str, database_name: st
     on_database(mongo_uri, database_name, story)
 
 
-def test_a_poisoned_event_that_is_stored_late_stops_nobody(mongo_uri: str, database_name: str) -> None:
+def test_a_poisoned_event_that_is_stored_late_stops_nobody(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is looked for where it stands."""
+    monkeypatch.setattr(progress, "SETTLED_S", 1.5)
 
     async def story(database: Database) -> None:
         async with _working(database):
