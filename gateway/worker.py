@@ -158,7 +158,8 @@ class Worker:
         try:
             async with aclosing(self._batches(stop)) as batches:
                 async for batch in batches:
-                    progress = self._place.with_next_batch
+                    last = batch[-1]["queue"]
+                    progress = self._place.with_batch(None if last == RELEASED else last, now=_now())
                     prepared = await self._processing.prepare(batch, progress=progress)
                     if writing:
                         self._settled(await writing.done())

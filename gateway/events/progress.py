@@ -31,6 +31,8 @@ PROMPT_S: Final = 5.0
 SETTLED_S: Final = 3 * PROMPT_S
 """After which the worker takes it that no such event is on its way any more. In seconds of the worker's own clock."""
 CLOSED_S: Final = 120.0
+TOLD_EVERY_S: Final = 0.25
+"""With a batch, when only `recent` has moved: health steps over what was settled since."""
 AT_ONCE: Final = {"settled_to": 50_000, "closed_to": 5_000}
 """Events that one look goes through to move these, in some 100 and 10 ms of MongoDB; the first is seldom reached. A store that has
 lost its marks is looked through in such pieces."""
@@ -63,6 +65,7 @@ class Place:
         """Behind this, events are claimed in order of arrival."""
         self._progress = self._stored = Progress()
         self._times: deque[tuple[float, Timestamp]] = deque()
+        self._tell_at = 0.0
 
     def take_up(self, stored: Progress, *, now: Timestamp) -> None:
         """Go on from what is stored, which another writer may have told. What was found out before stays true. `now`: MongoDB's
@@ -74,10 +77,11 @@ class Place:
 
     def next_look(self, *, now: float) -> "Look":
         """When nothing that was claimed is unsettled."""
-        aims = (self._place_before(now - age) for age in (RECENT_S, SETTLED_S, CLOSED_S))
+        aims = (self.ahead, self._place_before(now - SETTLED_S), self._place_before(now - CLOSED_S))
         return Look(
             Progress(*(max(old, min(aim, self.ahead)) for old, aim in zip(self._progress, aims, strict=True))),
             self._progress,
+            self._place_before(now - RECENT_S),
             self.ahead,
         )
 
@@ -93,12 +97,17 @@ class Place:
         self.ahead = max(self.ahead, last)
 
     def stored(self, progress: Progress) -> None:
+        """It is durable, with its batch if there was one."""
         self._stored = progress
+        self._progress = self._progress._replace(recent=max(self._progress.recent, progress.recent))
 
-    @property
-    def with_next_batch(self) -> Progress | None:
-        """What is to be stored with it."""
-        return None if self._progress == self._stored else self._progress
+    def with_batch(self, last: Timestamp | None, *, now: float) -> Progress | None:
+        """What is to be stored with a batch that ends there; None: one of what was released."""
+        progress = self._progress._replace(recent=max(self._progress.recent, last or BEGINNING))
+        if progress == self._stored or (progress[1:] == self._stored[1:] and now < self._tell_at):
+            return None
+        self._tell_at = now + TOLD_EVERY_S
+        return progress
 
     @property
     def without_batch(self) -> Progress | None:
@@ -123,13 +132,15 @@ class Look(NamedTuple):
 
     aim: Progress
     since: Progress
+    young: Timestamp
+    """Behind this it is so young that not everything can be read yet."""
     ahead: Timestamp
 
     @property
     def spans(self) -> list[tuple[Timestamp, Timestamp]]:
-        """Behind the one place, up to the other. What is recent is not known before the worker has worked for a while."""
+        """Behind the one place, up to the other. What is young is not known before the worker has worked for a while."""
         spans = [
-            (self.aim.recent if self.aim.recent > BEGINNING else self.ahead, self.ahead),
+            (self.young if self.young > BEGINNING else self.ahead, self.ahead),
             (self.since.settled_to, self.aim.settled_to),
             (self.since.closed_to, self.aim.closed_to),
         ]
