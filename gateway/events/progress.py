@@ -22,6 +22,8 @@ from typing import Any, Final, NamedTuple
 from bson import Timestamp
 from pymongo.asynchronous.database import AsyncDatabase
 
+from gateway.events.standing import waiting_behind
+
 BEGINNING: Final = Timestamp(0, 1)
 """Before the first place. MongoDB would take two zeros for "now"."""
 RECENT_S: Final = 2.0
@@ -55,6 +57,11 @@ class Progress(NamedTuple):
 async def read_progress(database: AsyncDatabase[dict[str, Any]]) -> Progress:
     found = await database["marks"].find_one({"_id": _MARK})
     return Progress(**{name: found[name] for name in Progress._fields}) if found else Progress()
+
+
+async def waiting(database: AsyncDatabase[dict[str, Any]]) -> dict[str, Any]:
+    """The condition on all events that wait for the worker."""
+    return waiting_behind((await read_progress(database)).settled_to)
 
 
 class Place:

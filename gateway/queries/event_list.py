@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.errors import BadRequest
-from gateway.events.progress import read_progress
-from gateway.events.standing import STUCK, waiting_behind
+from gateway.events.progress import waiting
+from gateway.events.standing import STUCK
 from gateway.queries.event_filter import EventFilter
 from gateway.queries.events import next_try
 from gateway.queries.reading import READ_S_MAX, Answer, Database, Document, answered_within, label, page_size
@@ -130,7 +130,7 @@ async def _page(
 async def _index_of_few(database: Database, wanted: EventFilter) -> Document | None:
     """The condition on the index over the queue, where what waits or is stuck is asked for."""
     if wanted.outcome == "waiting":
-        return waiting_behind((await read_progress(database)).settled_to)
+        return await waiting(database)
     if wanted.outcome in _OUTCOMES_STUCK:
         return dict(STUCK)
     return None

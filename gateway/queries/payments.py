@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import BadRequest, NotFound
-from gateway.events.progress import read_progress
-from gateway.events.standing import STUCK, waiting_behind
+from gateway.events.progress import waiting
+from gateway.events.standing import STUCK
 from gateway.ingress.identity import event_id_of
 from gateway.money import decimal_text
 from gateway.queries.assessed import InsightSummary, insight_summary
@@ -97,8 +97,7 @@ async def _undone_about(database: Database, tx_id: str) -> Document | None:
     """The latest event about it among those that wait, are parked or rejected, along the index over the queue. Its
     object may not be there yet, and its own id is computed from more than this: its account, or the hash of its content."""
     same: list[Document] = []
-    waiting = waiting_behind((await read_progress(database)).settled_to)
-    for undone in (waiting, STUCK):  # the way an event goes, lest it is parked between the two
+    for undone in (await waiting(database), STUCK):  # the way an event goes, lest it is parked between the two
         stages: list[Document] = [
             {"$match": dict(undone)},
             {"$sort": {"queue": -1}},

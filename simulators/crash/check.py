@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bson import Timestamp
+
 from gateway.encryption import Cipher
 from gateway.errors import CannotDecrypt
 from simulators.crash.digits import Booked, booked_as, booked_in
@@ -17,6 +19,8 @@ from simulators.crash.provider import Journal, Promise
 from simulators.traffic import Item, expected_balances
 
 OUTCOMES: Final = frozenset({"applied", "rejected", "stale", "parked", "ignored"})
+RELEASED: Final = Timestamp(2**32 - 1, 2**32 - 1)
+"""Where an event stands that is to be tried again: not one with an outcome."""
 
 Account = tuple[str, str]
 """Owner and currency."""
@@ -57,7 +61,7 @@ async def _check_events(database: Database, promises: Sequence[Promise], cipher:
     untold = {promise.item.effect.key: promise.event_id for promise in promises if promise.item.effect}
     for promise in promises:
         document = stored.get(promise.event_id)
-        if document is None or document.get("outcome") not in OUTCOMES:
+        if document is None or document.get("outcome") not in OUTCOMES or document.get("queue") == RELEASED:
             verdict.lost.add(promise.event_id)
         elif _content(document, cipher) != promise.item.body:
             verdict.problems.append(f"{promise.event_id}: stored with another content than was acknowledged")
