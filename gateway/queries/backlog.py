@@ -10,7 +10,7 @@ from gateway.queries.reading import READ_S_MAX, Answer, Database, answered_withi
 COUNTED_MAX: Final = 1_000_000
 """Where counting stops: beyond it the exact number changes nothing."""
 LOOKED_AT_MAX: Final = 1_000
-"""Events that are looked at one by one, which takes MongoDB ten times as long as counting along the index does."""
+"""Events that are looked at one by one; more are counted along the index, which takes MongoDB a fraction of that."""
 
 
 class Backlog(Answer):
