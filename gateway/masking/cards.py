@@ -6,6 +6,8 @@ from itertools import accumulate
 from typing import Final
 
 CARD_DIGITS: Final = range(13, 20)
+AMOUNT_PLACES_MAX: Final = 4
+"""Behind the decimal point, of any currency."""
 
 Span = tuple[int, int, str]
 """Where something begins and ends, and what is shown in its place."""
@@ -68,6 +70,8 @@ def _stands_alone(plain: str, groups: list[tuple[int, int]]) -> bool:
         return False
     if after[:1].isalpha() or (after[:1] == "." and after[1:].isdigit()):
         return False
+    if len(groups) == 2 and plain[groups[0][1] : groups[1][0]] == "." and end - groups[1][0] <= AMOUNT_PLACES_MAX:
+        return False  # an amount: a card has no such group behind so long a one
     if any(mark in plain[start:end] for mark in "./_"):
         return all(last - first >= 4 for first, last in groups[:-1])
     return True
