@@ -1,5 +1,6 @@
 """When a report is made regularly: what `gateway report --every` or the settings say, and when it is next due."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,8 @@ _NAME: Final = "plan"
 COLLECTION: Final = "report_plans"
 DUE: Final = "due"
 _ONE_DAY: Final = timedelta(days=1)
+_TIME_OF_DAY: Final = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
+"""`fromisoformat` also takes T0600, and from Python 3.14 on 24:00."""
 
 
 class Every(StrEnum):
@@ -71,10 +74,9 @@ async def read_plan(database: Database, settings: Settings) -> Plan | None:
 
 def read_time(text: str) -> time:
     """A time of day as 06:00. Raises `BadRequest`."""
-    try:
-        return time.fromisoformat(text) if len(text) == len("06:00") else time.fromisoformat("")
-    except ValueError:
-        raise BadRequest(f"{text[:20]!r} is no time of day; write --at 06:00.") from None
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise BadRequest(f"{text[:20]!r} is no time of day; write --at 06:00.")
+    return time.fromisoformat(text)
 
 
 def next_due(plan: Plan, now: datetime) -> datetime:

@@ -35,7 +35,7 @@ del one
 gc.collect()
 hidden, in_its_course = weak() is not None, most
 look_through()
-print(times[1] > 0, in_its_course <= YOUNG * (MIDDLE + 2), gc.get_freeze_count() > YOUNG * MIDDLE, hidden, weak() is None)
+print(times[1] > 0, in_its_course < YOUNG * (MIDDLE + 3), gc.get_freeze_count() > YOUNG * MIDDLE, hidden, weak() is None)
 """
 
 

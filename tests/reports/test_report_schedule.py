@@ -67,7 +67,7 @@ def test_the_first_week_of_a_year_has_that_year_s_number() -> None:
     assert period_due(Plan(Every.WEEK, time(6), "UTC"), datetime(2027, 1, 4, 6, tzinfo=UTC)) == "2026-W53"
 
 
-@pytest.mark.parametrize("text", ["", "6", "6:00", "24:00", "06:00:00", "noon", "06:60"])
+@pytest.mark.parametrize("text", ["", "6", "6:00", "24:00", "T0600", "06:00:00", "noon", "06:60"])
 def test_what_is_no_time_of_day_says_how_to_write_one(text: str) -> None:
     with pytest.raises(BadRequest, match="06:00"):
         read_time(text)
