@@ -17,7 +17,7 @@ from structlog import get_logger
 
 from gateway.clock import pause
 from gateway.errors import LeaseLost
-from gateway.events.progress import AT_ONCE, BEGINNING, Place, Progress, read_progress
+from gateway.events.progress import AT_ONCE, Place, Progress, read_progress
 from gateway.events.standing import RELEASED
 from gateway.events.store import (
     newest_arrival,
@@ -44,12 +44,8 @@ GATHER_S: Final = 0.01
 RETRY_S: Final = 0.05
 RETRY_S_MAX: Final = 5.0
 """Twice as long each time, until the worker has worked for longer than this."""
-BESIDE_ARRIVALS: Final = 250
-"""Events of a batch while webhooks arrive. MongoDB calls no insert durable while it commits a transaction that began before it, so
-some senders wait longer for large ones; but each event of a batch of 100 costs the processors a third more than one of 500, and
-what the senders lack most on a busy machine is a processor."""
-AHEAD_MAX: Final = 50
-"""Batches claimed by arrival before the queue is looked at again for what came late or was released."""
+AHEAD_EVENTS: Final = 10_000
+"""Claimed by arrival before the queue is looked at again for what came late or was released."""
 STEPPED_OVER: Final = 20_000
 """Settled events that are stepped over at once, in some 40 ms of MongoDB."""
 LOOK_BACK_S: Final = 0.5
@@ -74,7 +70,6 @@ class Worker:
         self._processing = processing
         self._batch_max = batch_max
         self._lease_s = lease_s
-        self._newest_arrival = BEGINNING
         self._place = Place()
         self._look_back_at = 0.0
         self.is_idle = True
@@ -176,19 +171,18 @@ class Worker:
         return settled
 
     async def _batches(self, stop: asyncio.Event) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """What was released, then what waits ahead in order of arrival, at most `AHEAD_MAX` batches; each is read while the
+        """What was released, then what waits ahead in order of arrival, about `AHEAD_EVENTS` of them; each batch is read while the
         one before it is worked on."""
         if again := await released(self._events, self._batch_max):
             yield again
-        reading = asyncio.create_task(self._read(after=self._place.ahead, look=False))
+        reading, claimed = asyncio.create_task(self._read(after=self._place.ahead)), 0
         try:
-            for number in range(1, AHEAD_MAX + 1):
-                batch, is_last = await reading
-                is_last = is_last or number == AHEAD_MAX or stop.is_set()
+            while batch := await reading:
+                claimed += len(batch)
+                is_last = len(batch) < self._batch_max or claimed >= AHEAD_EVENTS or stop.is_set()
                 if not is_last:
-                    reading = asyncio.create_task(self._read(after=batch[-1]["queue"], look=True))
-                if batch:
-                    yield batch
+                    reading = asyncio.create_task(self._read(after=batch[-1]["queue"]))
+                yield batch
                 if is_last:
                     break
         finally:
@@ -222,19 +216,9 @@ class Worker:
         if (last := writing.batch[-1]["queue"]) != RELEASED:
             self._place.claimed(last)
 
-    async def _read(self, *, after: Timestamp, look: bool) -> tuple[list[dict[str, Any]], bool]:
-        """The batch behind this place in the queue, and whether it is the last one. A small one unless a `look` shows that nothing
-        arrives."""
-        at_once = self._batch_max
-        if not look or await self._arriving():
-            at_once = min(BESIDE_ARRIVALS, at_once)
-        batch = await waiting(self._events, at_once, after=after)
-        return batch, len(batch) < at_once
-
-    async def _arriving(self) -> bool:
-        """Whether an event was stored since the last look."""
-        before, self._newest_arrival = self._newest_arrival, await newest_arrival(self._events)
-        return self._newest_arrival > before
+    async def _read(self, *, after: Timestamp) -> list[dict[str, Any]]:
+        """The batch behind this place in the queue."""
+        return await waiting(self._events, self._batch_max, after=after)
 
     async def _carefully(self) -> None:
         """What was released, and the first that wait ahead, halved around what cannot be settled."""
