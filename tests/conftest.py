@@ -5,10 +5,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from databases import Databases
+from pymongo import MongoClient
 
 from gateway.encryption import new_key_text
 from gateway.mongo import PrivateMongod
@@ -23,7 +25,11 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One private mongod for the whole test run."""
     data_dir = tmp_path_factory.mktemp("mongo")
     mongod = PrivateMongod(Settings(_env_file=None, data_dir=data_dir, mongod_cache_mb=256))
-    yield asyncio.run(mongod.start())
+    uri = asyncio.run(mongod.start())
+    with MongoClient[dict[str, Any]](uri) as client:
+        # What tests store has days of its own, and would expire when those have gone by.
+        client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+    yield uri
     asyncio.run(mongod.stop())
     shutil.rmtree(data_dir)  # pytest keeps the directories of three runs, and this one is 300 MB
 
@@ -44,7 +50,7 @@ def database_name(databases: Databases, request: pytest.FixtureRequest) -> Itera
 
 
 _ROOMS_WITH_INDEXES = {"api", "events", "ledger", "mcp_tools", "pipeline"} | {
-    f"test_{name}.py" for name in ("worker", "pipeline", "profiles", "models", "acts")
+    f"test_{name}.py" for name in ("worker", "passed", "pipeline", "profiles", "models", "acts")
 }
 """Whose tests make every index before they begin, as each process of the gateway does."""
 _LOOKS_AT_INDEXES = {"test_standing.py"}
