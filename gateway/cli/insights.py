@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.cli.forecasting import bench, own_series, read_series
 from gateway.cli.keys import with_database
@@ -38,7 +38,7 @@ def list_(
     asked = {"level": level, "subject": subject, "period": period, "since": since, "until": until}
     wanted = {name: text for name, text in asked.items() if text is not None}
     found = with_database(data_dir, lambda database: find_insights(database, wanted, limit=limit, cursor=cursor))
-    table = Table("id", "begins (UTC)", "rests on", "finds", "narrative")
+    table = Table(Column("id", no_wrap=True), "begins (UTC)", "rests on", "finds", "narrative")
     for each in found.insights:
         events = f"{each.rests_on.get('events') or 0} events"
         narrative = each.headline or each.narrative_reason or each.narrative_status

@@ -7,12 +7,12 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.access.acts import note_act
 from gateway.access.keys import Database, create_key, disable_key, key_id_of, known_scopes, list_keys
 from gateway.cli import keys_rotate
-from gateway.cli.options import DataDir, operator
+from gateway.cli.options import DataDir, operator, tables
 from gateway.clock import system_clock, utc
 from gateway.mongo.client import connect, reach
 from gateway.monitoring.logs import configure_logs
@@ -41,12 +41,12 @@ def create(
 @app.command("list")
 def list_(data_dir: DataDir = None) -> None:
     """List the keys, without their texts."""
-    table = Table("id", "name", "scopes", "created", "disabled")
+    table = Table(Column("id", no_wrap=True), "name", "scopes", "created", "disabled")
     for key in with_database(data_dir, list_keys):
         disabled = f"{key.disabled_at:%Y-%m-%d %H:%M}" if key.disabled_at else ""
         created = f"{key.created_at:%Y-%m-%d %H:%M}"
         table.add_row(key.key_id, escape(key.name), ", ".join(key.scopes), created, disabled)
-    Console().print(table)
+    tables().print(table)
 
 
 @app.command()

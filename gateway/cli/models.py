@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.access.acts import note_act
 from gateway.analysis.default_model import default_model
@@ -147,7 +147,7 @@ def list_models(data_dir: DataDir = None) -> None:
         return await store.all(), await store.promoted()
 
     models, promoted = _with_database(data_dir, found)
-    table = Table("version", "trained on", "trained at", "events", "frauds", "AP", "scores")
+    table = Table(Column("version", no_wrap=True), "trained on", "trained at", "events", "frauds", "AP", "scores")
     for model in models:
         ap = model.card.get("measured", {}).get("ap")
         said = (str(model.card[name]) for name in ("trained_on", "trained_at", "rows", "frauds"))

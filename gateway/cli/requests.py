@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.access.requests import Ending, close_request, list_requests
 from gateway.cli.keys import with_database
@@ -23,7 +23,9 @@ def list_(
 ) -> None:
     """List what agents ask for, the latest first. Nothing has moved for any of them."""
     found = with_database(data_dir, lambda database: list_requests(database, only_pending=not every, limit=limit))
-    table = Table("at (UTC)", "request", "kind", "status", "amount", "wallet", "payment", "agent's key")
+    table = Table(
+        "at (UTC)", Column("request", no_wrap=True), "kind", "status", "amount", "wallet", "payment", "agent's key"
+    )
     for each in found:
         told = (each.request_id, each.kind, each.status, f"{each.amount} {each.currency}")
         about = (each.wallet or "", each.payment or "", each.by)

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.access.source_views import SecretView, SourceView
 from gateway.access.sources import Changed
 from gateway.cli import source_trial, sources_verify
-from gateway.cli.options import DataDir
+from gateway.cli.options import DataDir, tables
 from gateway.cli.source_options import (
     BodyBytesMax,
     EventType,
@@ -133,13 +133,13 @@ def enable(name: Name, data_dir: DataDir = None) -> None:
 @app.command("list")
 def list_(data_dir: DataDir = None) -> None:
     """List the sources, without their secrets."""
-    table = Table("name", "scheme", "state", "secrets", "networks", "rate", "types")
+    table = Table(Column("name", no_wrap=True), "scheme", "state", "secrets", "networks", "rate", "types")
     for source in with_sources(data_dir, lambda sources: sources.all()):
         valid = ", ".join(secret.id for secret in source.secrets if secret.valid)
         told = (source.state if source.reason is None else f"{source.state}: {source.reason}", valid)
         terms = (", ".join(source.networks) or "any", source.rate or "", ", ".join(source.types) or "all")
         table.add_row(*map(escape, (source.name, source.scheme, *told, *terms)))
-    Console(highlight=False).print(table)
+    tables().print(table)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from deliveries import new_id, signed, standard_event, stripe_captured, stripe_r
 from provider import Provider
 from running_gateway import RunningGateway, run_gateway, until
 
+from gateway.access.keys import SCOPES
 from gateway.cli.options import operator
 
 
@@ -156,9 +157,10 @@ def test_events_that_are_none_are_refused_in_a_sentence(gateway: RunningGateway)
 
 def test_changes_by_command_have_an_entry(gateway: RunningGateway, provider: Provider) -> None:
     """Keys made and disabled, a level given: what, to whom, by whom; never a key's text."""
-    made = _gateway(gateway, "keys", "create", "--name", "nightly [/job]", "--scopes", "events:read")  # no markup
+    made = _gateway(gateway, "keys", "create", "--name", "nightly [/job]", "--scopes", ",".join(SCOPES))  # no markup
     key = made.stdout.strip()
     key_id = key.split("_")[1]
+    assert f" {key_id} " in _gateway(gateway, "keys", "list").stdout
     assert _gateway(gateway, "keys", "disable", key_id).returncode == 0
     assert [act["act"] for act in _acts(provider, key_id)] == ["key.create", "key.disable"]
     owner = new_id("w")
