@@ -93,10 +93,10 @@ def bench(
         typer.echo(json.dumps({**found.as_json(), "data": str(data) if data else "simulators.fraud.patterns"}))
         return
     console = tables()
-    first = found.folds[0]
+    last = found.folds[-1]
     console.print(
-        f"Protocol {found.protocol}, {len(found.folds)} fold(s), the latest from day {first['start_day']}: trained on "
-        f"{first['train_rows']} events ({first['train_frauds']} fraud), tested on {first['test_rows']} ({first['test_frauds']})."
+        f"Protocol {found.protocol}, {len(found.folds)} fold(s), the last from day {last['start_day']}: trained on "
+        f"{last['train_rows']} events ({last['train_frauds']} fraud), tested on {last['test_rows']} ({last['test_frauds']})."
     )
     console.print(table_of(found))
     if found.published is None:
