@@ -43,6 +43,27 @@ def test_an_event_that_is_stored_late_is_found(
     on_database(mongo_uri, database_name, story)
 
 
+def test_an_event_that_is_stored_late_does_not_wait_for_the_end_of_a_backlog(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the worker has more ahead than it can settle, it looks back now and then."""
+    monkeypatch.setattr("gateway.worker.AHEAD_EVENTS", 20)
+    monkeypatch.setattr(progress, "SETTLED_S", 1.5)
+
+    async def story(database: Database) -> None:
+        async with working(database, analyse=False), asyncio.timeout(60):
+            late = await _passed(database)
+            await database["events"].insert_many(payments(5_000, prefix="ahead"))
+            await database["events"].insert_many(late)
+            while await database["events"].count_documents(
+                {"tx_id": {"$in": [f"t{n}" for n in range(12)]}, "outcome": None}
+            ):
+                await asyncio.sleep(0.05)
+            assert await database["events"].count_documents({"outcome": None}) > 0
+
+    on_database(mongo_uri, database_name, story)
+
+
 def test_a_poisoned_event_that_is_stored_late_stops_nobody(
     mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
