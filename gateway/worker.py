@@ -225,7 +225,7 @@ class Worker:
         await self._kept(self._processing.start())
         for batch in (
             await released(self._events, self._batch_max),
-            await waiting(self._events, self._batch_max, after=self._place.ahead),
+            await self._read(after=self._place.ahead),
         ):
             if batch:
                 await self._processing.process(batch)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.booked import last_seq
-from gateway.events.progress import waiting
+from gateway.events.progress import waiting_condition
 from gateway.queries.reading import Database
 
 LINK_BYTES: Final = 32
@@ -47,5 +47,5 @@ async def is_closed(database: Database, until: datetime, now: datetime) -> bool:
     """Whether nothing can be booked into the period any more: it is over, and no event from before its end still waits."""
     if now < until + timedelta(seconds=SETTLES_S):
         return False
-    waits = {**await waiting(database), "received_at": {"$lt": until}}
+    waits = {**await waiting_condition(database), "received_at": {"$lt": until}}
     return await database["events"].find_one(waits, {"_id": 1}) is None

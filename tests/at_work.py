@@ -52,13 +52,13 @@ def worker_on(
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
+    task = asyncio.create_task(worker.run(stop))
     try:
         yield
     finally:
         stop.set()
         async with asyncio.timeout(30):
-            await running
+            await task
 
 
 async def until_settled(database: Database) -> None:

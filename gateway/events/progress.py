@@ -59,7 +59,7 @@ async def read_progress(database: AsyncDatabase[dict[str, Any]]) -> Progress:
     return Progress(**{name: found[name] for name in Progress._fields}) if found else Progress()
 
 
-async def waiting(database: AsyncDatabase[dict[str, Any]]) -> dict[str, Any]:
+async def waiting_condition(database: AsyncDatabase[dict[str, Any]]) -> dict[str, Any]:
     """The condition on all events that wait for the worker."""
     return waiting_behind((await read_progress(database)).settled_to)
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.errors import BadRequest
-from gateway.events.progress import waiting
+from gateway.events.progress import waiting_condition
 from gateway.events.standing import STUCK
 from gateway.queries.event_filter import EventFilter
 from gateway.queries.events import next_try
@@ -130,7 +130,7 @@ async def _page(
 async def _index_of_few(database: Database, wanted: EventFilter) -> Document | None:
     """The condition on the index over the queue, where what waits or is stuck is asked for."""
     if wanted.outcome == "waiting":
-        return await waiting(database)
+        return await waiting_condition(database)
     if wanted.outcome in _OUTCOMES_STUCK:
         return dict(STUCK)
     return None

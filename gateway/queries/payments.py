@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import BadRequest, NotFound
-from gateway.events.progress import waiting
+from gateway.events.progress import waiting_condition
 from gateway.events.standing import STUCK
 from gateway.ingress.identity import event_id_of
 from gateway.money import decimal_text
@@ -97,7 +97,8 @@ async def _undone_about(database: Database, tx_id: str) -> Document | None:
     """The latest event about it among those that wait, are parked or rejected, along the index over the queue. Its
     object may not be there yet, and its own id is computed from more than this: its account, or the hash of its content."""
     same: list[Document] = []
-    for undone in (await waiting(database), STUCK):  # the way an event goes, lest it is parked between the two
+    # The way an event goes, lest it is parked between the two.
+    for undone in (await waiting_condition(database), STUCK):
         stages: list[Document] = [
             {"$match": dict(undone)},
             {"$sort": {"queue": -1}},

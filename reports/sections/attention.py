@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from gateway.events.progress import waiting
+from gateway.events.progress import waiting_condition
 from gateway.events.standing import PARKED
 from reports.reading import Document, Reading, whole
 from reports.sections.objects import age_days
@@ -103,7 +103,7 @@ async def _parked(reading: Reading, built: Builder) -> int:
 
 
 async def _waiting(reading: Reading, built: Builder) -> None:
-    wanted: Document = {**await waiting(reading.database), "received_at": {"$lt": reading.asked.period.until}}
+    wanted: Document = {**await waiting_condition(reading.database), "received_at": {"$lt": reading.asked.period.until}}
     group = {"_id": "$source", "n": {"$sum": 1}, "since": {"$min": "$received_at"}}
     stages = [{"$match": wanted | reading.asked.source_and_currency}, {"$group": group}, {"$sort": {"_id": 1}}]
     for row in await reading.rows("events", stages):
