@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,7 @@ def demo(
     data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("gateway-data/demo"),
 ) -> None:
     """See it work: start a gateway, send it a day of payments and an attack, and show what it made of them."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does, it stops what was started
     configure_logs("ERROR", process="demo")
     console = Console()
     story = _Story(console, seed if seed is not None else secrets.randbelow(10**6), events, port, data_dir.resolve())
